@@ -1,10 +1,9 @@
-# make demo   trains a language model on Shakespeare for about two minutes and writes a scene
-# make test   the whole test suite
-# Both set up what they need in .venv the first time, and start at once afterwards.
+# make demo    train a language model on Shakespeare for two minutes, then write a scene
+# make test    the whole test suite, after format, lint and types
+# Each sets up what it needs in .venv the first time, and starts at once afterwards.
 
 PYTHON ?= python3
 BIN := .venv/bin
-KERNELS := CMakeLists.txt $(wildcard kernels/*)
 
 .PHONY: demo test check clean
 .DELETE_ON_ERROR:
@@ -15,15 +14,20 @@ demo: .venv/installed
 	@echo
 	$(BIN)/elman generate demo/bard.elman --prompt "ROMEO:" --length 600 --seed 1
 
+# One test process a core, so one thread a process: two threads each would only wait for one another.
+# Tests that are about threads set their number themselves.
 test: check
-	$(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 check: .venv/installed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-.venv/installed: pyproject.toml constraints.txt $(KERNELS)
+# An editable install: changed Python files count at once, changed kernels lead here and are compiled again.
+.venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard kernels/*)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Elman needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
