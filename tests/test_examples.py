@@ -1,0 +1,32 @@
+"""Every example runs as it stands, is short, and reaches what it promises."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+# What the output of each example must show.
+PROMISES = {
+    "drop_in": r"difference from torch\.nn: \de-0[6-9][\s\S]*step 400 .* right (9[5-9]|100)%",
+    "learned_start": r"step 800 +mean squared error 0\.0[01]",
+    "lengths": r"step 200 .* right (9\d|100)%[\s\S]*packed and padded agree to the bit: True",
+    "streaming": r"outputs equal to the bit: True\nlast states equal to the bit: True\n[\s\S]*sweep 3 .* 0\.00",
+}
+
+
+def test_every_example_is_listed() -> None:
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(PROMISES)
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_example(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = EXAMPLES / f"{name}.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 80
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(path), run_name="__main__")
+    assert re.search(PROMISES[name], capsys.readouterr().out)
