@@ -11,7 +11,7 @@ import elman
 
 
 def batch() -> tuple[Tensor, Tensor, Tensor]:
-    """Random sequences of 1 to 20 numbers, padded with rubbish (T, N, 1); their lengths (N); is the sum positive? (N)"""
+    """Random sequences padded with rubbish (T, N, 1), their lengths (N), and whether each sum is positive (N)."""
     sequences = [torch.randn(int(length), 1) for length in torch.randint(1, 21, (64,))]
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     positive = torch.stack([sequence.sum() > 0 for sequence in sequences]).float()
