@@ -1,0 +1,173 @@
+// elman._kernels: translates Python calls.  Pointers are integers (tensor.data_ptr(), 0 for absent), sizes and strides
+// count elements; elman.layers checks shapes, dtypes and devices before it calls.  The GIL is released while a layer
+// runs.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <stdexcept>
+
+#include "dispatch.h"
+
+namespace nb = nanobind;
+using namespace elman;
+
+namespace {
+
+using Address = std::uintptr_t;
+using Addresses = std::vector<Address>;
+
+std::atomic<long> forward_calls{0}, backward_calls{0};
+
+template <class T>
+T* at(Address address) {
+  return reinterpret_cast<T*>(address);
+}
+
+template <class T>
+Sequence<T> sequence(Address data, Index time, Index row) {
+  return {at<T>(data), time, row};
+}
+
+template <class T>
+void read_weights(const Addresses& from, Index directions, Weights<T>* to) {
+  if (Index(from.size()) != 4 * directions) throw std::invalid_argument("weights: expected 4 addresses a direction");
+  for (Index d = 0; d < directions; d++)
+    to[d] = {at<T>(from[4 * d]), at<T>(from[4 * d + 1]), at<T>(from[4 * d + 2]), at<T>(from[4 * d + 3])};
+}
+
+void check(int cell, int itemsize, int threads, const Shape& s) {
+  if (cell < 0 || cell > int(CellKind::lstm)) throw std::invalid_argument("cell: expected 0, 1, 2 or 3");
+  if (itemsize != 4 && itemsize != 8) throw std::invalid_argument("itemsize: expected 4 or 8");
+  if (threads < 1) throw std::invalid_argument("threads: expected at least 1");
+  if (s.T < 0 || s.N < 0 || s.I < 1 || s.H < 1 || s.D < 1 || s.D > 2)
+    throw std::invalid_argument("shape: expected T, N >= 0; I, H >= 1; D = 1 or 2");
+}
+
+// The rows of a batch, longest first; equal lengths stay in their order.
+std::vector<Index> order_of(const Index* lengths, Index N) {
+  std::vector<Index> order(lengths ? N : 0);
+  std::iota(order.begin(), order.end(), Index(0));
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return lengths[a] > lengths[b]; });
+  return order;
+}
+
+template <class T>
+void run_forward(CellKind cell, int threads, const Shape& shape, Sequence<const T> x, Address lengths, Address h0,
+                 Address c0, const Addresses& weights, Sequence<T> y, Address h_n, Address c_n, Address saved,
+                 void (*run)(const ForwardCall<T>&)) {
+  ForwardCall<T> call{cell, threads, shape, {at<const Index>(lengths), nullptr}, x, at<const T>(h0), at<const T>(c0),
+                      {},   y,       at<T>(h_n), at<T>(c_n), at<T>(saved)};
+  read_weights(weights, shape.D, call.weights);
+  nb::gil_scoped_release release;
+  const std::vector<Index> order = order_of(call.batch.lengths, shape.N);
+  call.batch.order = order.data();
+  run(call);
+}
+
+void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
+             Index x_row, Address lengths, Address h0, Address c0, const Addresses& weights, Address y, Index y_time,
+             Index y_row, Address h_n, Address c_n, Address saved) {
+  const Shape shape{T, N, I, H, D};
+  check(cell, itemsize, threads, shape);
+  const Table& table = active_table();
+  auto run = [&]<class Real>(Real, auto kernel) {
+    run_forward<Real>(CellKind(cell), threads, shape, sequence<const Real>(x, x_time, x_row), lengths, h0, c0, weights,
+                      sequence<Real>(y, y_time, y_row), h_n, c_n, saved, kernel);
+  };
+  if (itemsize == 4) run(float(), table.forward_float);
+  else run(double(), table.forward_double);
+  forward_calls++;
+}
+
+template <class T>
+void run_backward(BackwardCall<T>& call, const Addresses& weights, const Addresses& dweights,
+                  void (*run)(const BackwardCall<T>&)) {
+  read_weights(weights, call.shape.D, call.weights);
+  read_weights(dweights, call.shape.D, call.dweights);
+  nb::gil_scoped_release release;
+  const std::vector<Index> order = order_of(call.batch.lengths, call.shape.N);
+  call.batch.order = order.data();
+  run(call);
+}
+
+void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
+              Index x_row, Address lengths, Address h0, Address c0, const Addresses& weights, Address y, Index y_time,
+              Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n, Address dc_n,
+              Address dx, Index dx_time, Index dx_row, Address dh0, Address dc0, const Addresses& dweights) {
+  const Shape shape{T, N, I, H, D};
+  check(cell, itemsize, threads, shape);
+  const Table& table = active_table();
+  auto run = [&]<class Real>(Real, auto kernel) {
+    BackwardCall<Real> call{CellKind(cell),
+                            threads,
+                            shape,
+                            {at<const Index>(lengths), nullptr},
+                            sequence<const Real>(x, x_time, x_row),
+                            at<const Real>(h0),
+                            at<const Real>(c0),
+                            {},
+                            sequence<const Real>(y, y_time, y_row),
+                            at<const Real>(saved),
+                            sequence<const Real>(dy, dy_time, dy_row),
+                            at<const Real>(dh_n),
+                            at<const Real>(dc_n),
+                            sequence<Real>(dx, dx_time, dx_row),
+                            at<Real>(dh0),
+                            at<Real>(dc0),
+                            {}};
+    run_backward<Real>(call, weights, dweights, kernel);
+  };
+  if (itemsize == 4) run(float(), table.backward_float);
+  else run(double(), table.backward_double);
+  backward_calls++;
+}
+
+Index saved_size(int cell, int itemsize, Index T, Index N, Index H, Index D) {
+  const Shape shape{T, N, 1, H, D};
+  check(cell, itemsize, 1, shape);
+  return active_table().saved_size(CellKind(cell), itemsize, shape);
+}
+
+std::vector<std::string> isas() {
+  std::vector<std::string> names;
+  for (const Table* table : usable_tables()) names.emplace_back(table->isa);
+  return names;
+}
+
+void activate(int function, int itemsize, Index count, Address x, Address y) {
+  nb::gil_scoped_release release;
+  if (itemsize == 4) active_table().activate_float(function, count, at<const float>(x), at<float>(y));
+  else active_table().activate_double(function, count, at<const double>(x), at<double>(y));
+}
+
+}  // namespace
+
+NB_MODULE(_kernels, m) {
+  m.doc() = "The compiled kernels of elman.layers: addresses, sizes and strides in, nothing out.";
+  read_environment();
+  m.def("isas", isas, "The instruction sets that can run here, best first.");
+  m.def("active_isa", [] { return std::string(active_table().isa); }, "The instruction set in use.");
+  m.def("set_isa", use_table, nb::arg("name"),
+        "Use another instruction set (tests and benchmarks; never between a forward pass and its backward pass).");
+  m.def("calls", [] { return nb::make_tuple(forward_calls.load(), backward_calls.load()); },
+        "How often forward and backward have run.");
+  m.def("saved_size", saved_size, nb::arg("cell"), nb::arg("itemsize"), nb::arg("T"), nb::arg("N"), nb::arg("H"),
+        nb::arg("D"), "Scalars that a forward pass keeps for its backward pass.");
+  m.def("activate", activate, nb::arg("function"), nb::arg("itemsize"), nb::arg("count"), nb::arg("x"), nb::arg("y"),
+        "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");
+  m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
+        nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
+        nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("y_row_stride"), nb::arg("h_n"), nb::arg("c_n"), nb::arg("saved"),
+        "One layer over time; kernels/layer.h says what each argument holds.");
+  m.def("backward", backward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
+        nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
+        nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("y_row_stride"), nb::arg("saved"), nb::arg("dy"), nb::arg("dy_time_stride"), nb::arg("dy_row_stride"),
+        nb::arg("dh_n"), nb::arg("dc_n"), nb::arg("dx"), nb::arg("dx_time_stride"), nb::arg("dx_row_stride"),
+        nb::arg("dh0"), nb::arg("dc0"), nb::arg("dweights"), "The gradients of one layer.");
+}

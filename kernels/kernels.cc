@@ -1,0 +1,56 @@
+// Everything for one instruction set: the build compiles this file once for each, with its flags and its name in
+// ELMAN_ISA_NAME.  All else here has internal linkage, so that the linker can never give an old processor the copy of
+// an inline function that was compiled for a new one; tests/kernels/test_symbols.py reads the symbols.
+#include "scan.h"
+
+namespace elman {
+namespace {
+
+template <class T>
+void forward_any(const ForwardCall<T>& call) {
+  switch (call.cell) {
+    case CellKind::rnn_tanh: return forward<Elman<Tanh>, T>(call);
+    case CellKind::rnn_relu: return forward<Elman<Relu>, T>(call);
+    case CellKind::gru: return forward<Gru, T>(call);
+    case CellKind::lstm: return forward<Lstm, T>(call);
+  }
+}
+
+template <class T>
+void backward_any(const BackwardCall<T>& call) {
+  switch (call.cell) {
+    case CellKind::rnn_tanh: return backward<Elman<Tanh>, T>(call);
+    case CellKind::rnn_relu: return backward<Elman<Relu>, T>(call);
+    case CellKind::gru: return backward<Gru, T>(call);
+    case CellKind::lstm: return backward<Lstm, T>(call);
+  }
+}
+
+Index saved_size(CellKind cell, int itemsize, const Shape& s) {
+  const Index Hp = itemsize == 4 ? padded<float>(s.H) : padded<double>(s.H);
+  const Index numbers = cell == CellKind::gru ? Gru::saved : cell == CellKind::lstm ? Lstm::saved : 0;
+  return s.D * s.T * s.N * Hp * numbers;
+}
+
+template <class T>
+void activate(int function, Index count, const T* x, T* y) {
+  for (Index i = 0; i < count; i += lanes<T>) {
+    const Vec<T> v = load_part(x + i, count - i);
+    store_part(y + i, function == 0 ? tanh<T>(v) : function == 1 ? sigmoid<T>(v) : relu<T>(v), count - i);
+  }
+}
+
+#define ELMAN_TEXT_(word) #word
+#define ELMAN_TEXT(word) ELMAN_TEXT_(word)
+#define ELMAN_JOIN_(a, b) a##b
+#define ELMAN_JOIN(a, b) ELMAN_JOIN_(a, b)
+
+}  // namespace
+
+extern const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME);
+const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME) = {
+    ELMAN_TEXT(ELMAN_ISA_NAME), forward_any<float>, forward_any<double>, backward_any<float>,
+    backward_any<double>,       saved_size,         activate<float>,     activate<double>,
+};
+
+}  // namespace elman

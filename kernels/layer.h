@@ -1,0 +1,89 @@
+// One recurrent layer, as the kernels see it: pointers, sizes and strides.
+//
+// Letters, here and in all kernels: T time steps, N batch rows, I inputs, H hidden units, D directions, G gates.
+// Sizes and strides count elements.  No pointer may alias an output.
+#pragma once
+#include <cstdint>
+
+#define ELMAN_INLINE inline __attribute__((always_inline))
+#define ELMAN_LAMBDA __attribute__((always_inline))
+
+namespace elman {
+
+using Index = std::int64_t;
+
+enum class CellKind : int { rnn_tanh, rnn_relu, gru, lstm };
+
+struct Shape {
+  Index T, N, I, H, D;
+};
+
+// A (T, N, ·) array whose last dimension is contiguous: element (t, n, j) lies at data + t*time + n*row + j.
+template <class T>
+struct Sequence {
+  T* data;
+  Index time, row;
+  ELMAN_INLINE T* at(Index t, Index n) const { return data + t * time + n * row; }
+};
+
+// The weights of one direction, in torch's layout and gate order (r z n for GRU, i f g o for LSTM).
+template <class T>
+struct Weights {
+  T* ih;    // [G*H, I]
+  T* hh;    // [G*H, H]
+  T* b_ih;  // [G*H] or null: zeros
+  T* b_hh;  // [G*H] or null: zeros
+};
+
+// Which steps of which rows exist.  `order` lists the rows, longest first; null lengths: all rows have T steps.
+struct Batch {
+  const Index* lengths;  // [N] or null
+  const Index* order;    // [N], given with lengths
+};
+
+template <class T>
+struct ForwardCall {
+  CellKind cell;
+  int threads;
+  Shape shape;
+  Batch batch;
+  Sequence<const T> x;         // [T, N, I]
+  const T *h0, *c0;            // [D, N, H]; c0 for LSTM alone
+  Weights<const T> weights[2]; // a direction each
+  Sequence<T> y;               // [T, N, D*H] out; zeros where t >= length
+  T *h_n, *c_n;                // [D, N, H] out
+  T* saved;                    // [saved_size] out, what the backward pass needs; null: inference
+};
+
+template <class T>
+struct BackwardCall {
+  CellKind cell;
+  int threads;
+  Shape shape;
+  Batch batch;
+  Sequence<const T> x;
+  const T *h0, *c0;
+  Weights<const T> weights[2];
+  Sequence<const T> y;         // as forward wrote it
+  const T* saved;
+  Sequence<const T> dy;        // [T, N, D*H]; data null: zeros
+  const T *dh_n, *dc_n;        // [D, N, H]; null: zeros
+  Sequence<T> dx;              // [T, N, I] out; data null: not wanted
+  T *dh0, *dc0;                // [D, N, H] out; null: not wanted
+  Weights<T> dweights[2];      // out; null: not wanted
+};
+
+// What one instruction set offers.  Each is compiled from kernels.cc with its own flags.
+struct Table {
+  const char* isa;
+  void (*forward_float)(const ForwardCall<float>&);
+  void (*forward_double)(const ForwardCall<double>&);
+  void (*backward_float)(const BackwardCall<float>&);
+  void (*backward_double)(const BackwardCall<double>&);
+  Index (*saved_size)(CellKind, int itemsize, const Shape&);
+  // function 0 tanh, 1 sigmoid, 2 relu: what the cells use, for tests and benchmarks.
+  void (*activate_float)(int function, Index count, const float* x, float* y);
+  void (*activate_double)(int function, Index count, const double* x, double* y);
+};
+
+}  // namespace elman

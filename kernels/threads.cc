@@ -1,0 +1,143 @@
+#include "threads.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace elman {
+namespace {
+
+constexpr int spins = 2000;  // about 20 to 60 microseconds
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
+// One parallel region at a time.  A region is announced by a new `round`; every worker takes part in every round, so
+// that the caller knows that none still looks at the last one when it starts the next.
+class Pool {
+ public:
+  explicit Pool(int workers) {
+    for (int i = 0; i < workers; i++) threads_.emplace_back([this] { work(); });
+  }
+
+  ~Pool() {
+    stop_.store(true, std::memory_order_relaxed);
+    announce();
+    for (auto& thread : threads_) thread.join();
+  }
+
+  int workers() const { return int(threads_.size()); }
+
+  void run(int tasks, void (*body)(void*, int), void* context) {
+    tasks_ = tasks;
+    body_ = body;
+    context_ = context;
+    next_.store(0, std::memory_order_relaxed);
+    busy_.store(workers(), std::memory_order_relaxed);
+    announce();
+    take();
+    for (int i = 0; busy_.load(std::memory_order_acquire) != 0; i++) {
+      if (i < spins) pause();
+      else std::this_thread::yield();
+    }
+  }
+
+ private:
+  void announce() {
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+  }
+
+  void take() {
+    for (int task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) body_(context_, task);
+  }
+
+  void work() {
+    for (unsigned seen = 0;; seen++) {
+      for (int i = 0; i < spins && round_.load(std::memory_order_relaxed) == seen; i++) pause();
+      round_.wait(seen, std::memory_order_acquire);
+      if (stop_.load(std::memory_order_relaxed)) return;
+      take();
+      busy_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::vector<std::thread> threads_;
+  std::atomic<unsigned> round_{0};
+  std::atomic<int> next_{0}, busy_{0};
+  std::atomic<bool> stop_{false};
+  int tasks_ = 0;
+  void (*body_)(void*, int) = nullptr;
+  void* context_ = nullptr;
+};
+
+// The pool and its lock are never destroyed: threads may outlive static destructors, and a child made by fork() has
+// the pool's memory but none of its threads, so it leaves both behind and starts anew.
+struct Shared {
+  std::mutex lock;
+  Pool* pool = nullptr;
+};
+Shared* shared = nullptr;
+
+void start_anew() { shared = new Shared; }
+
+Shared& the_shared() {
+  static const bool once = [] {
+    start_anew();
+    pthread_atfork(nullptr, nullptr, start_anew);
+    return true;
+  }();
+  (void)once;
+  return *shared;
+}
+
+struct Scratch {
+  void* data = nullptr;
+  std::size_t size = 0;
+  ~Scratch() { std::free(data); }
+};
+
+}  // namespace
+
+void run_tasks(int threads, int tasks, void (*body)(void*, int), void* context) {
+  const int workers = tasks > 1 ? threads - 1 : 0;
+  Shared& mine = the_shared();
+  if (workers > 0 && mine.lock.try_lock()) {
+    std::lock_guard<std::mutex> hold(mine.lock, std::adopt_lock);
+    if (!mine.pool || mine.pool->workers() != workers) {
+      delete mine.pool;
+      mine.pool = nullptr;
+      mine.pool = new Pool(workers);
+    }
+    mine.pool->run(tasks, body, context);
+  } else {
+    for (int task = 0; task < tasks; task++) body(context, task);
+  }
+}
+
+void* scratch(std::size_t bytes) {
+  thread_local Scratch own;
+  if (bytes > own.size) {
+    std::free(own.data);
+    own = {};
+    const std::size_t rounded = (bytes + 4095) / 4096 * 4096;
+    own.data = std::aligned_alloc(64, rounded);
+    if (!own.data) throw std::bad_alloc();
+    own.size = rounded;
+  }
+  return own.data;
+}
+
+}  // namespace elman
