@@ -1,0 +1,76 @@
+"""The compiled recurrent layers. Pointers are addresses, 0 where absent; sizes and strides count elements."""
+
+from collections.abc import Sequence
+
+def active_isa() -> str:
+    """The instruction set in use."""
+
+def isas() -> list[str]:
+    """The instruction sets that this build has and this CPU can run, best first."""
+
+def set_isa(name: str, /) -> None:
+    """Use another instruction set; never between a forward pass and its backward pass."""
+
+def calls() -> tuple[int, int]:
+    """How many forward and backward passes ran since the import."""
+
+def saved_size(cell: int, itemsize: int, T: int, N: int, H: int, D: int, /) -> int:
+    """How many scalars a forward pass keeps for the backward pass: D·T·N times a number that cell and H fix."""
+
+def forward(
+    cell: int,
+    itemsize: int,
+    threads: int,
+    T: int,
+    N: int,
+    I: int,  # noqa: E741
+    H: int,
+    D: int,
+    x: int,
+    x_time_stride: int,
+    x_row_stride: int,
+    lengths: int,
+    h0: int,
+    c0: int,
+    weights: Sequence[int],
+    y: int,
+    y_time_stride: int,
+    y_row_stride: int,
+    h_n: int,
+    c_n: int,
+    saved: int,
+    /,
+) -> None: ...
+def backward(
+    cell: int,
+    itemsize: int,
+    threads: int,
+    T: int,
+    N: int,
+    I: int,  # noqa: E741
+    H: int,
+    D: int,
+    x: int,
+    x_time_stride: int,
+    x_row_stride: int,
+    lengths: int,
+    h0: int,
+    c0: int,
+    weights: Sequence[int],
+    y: int,
+    y_time_stride: int,
+    y_row_stride: int,
+    saved: int,
+    dy: int,
+    dy_time_stride: int,
+    dy_row_stride: int,
+    dh_n: int,
+    dc_n: int,
+    dx: int,
+    dx_time_stride: int,
+    dx_row_stride: int,
+    dh0: int,
+    dc0: int,
+    dweights: Sequence[int],
+    /,
+) -> None: ...

@@ -1,0 +1,181 @@
+"""What may be passed to a recurrent layer, and what is said when something else is.
+
+Each check costs well under a microsecond when it passes; the words are put together only when it fails.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from elman.layers.reference import GATES
+
+WEIGHT_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def check_size(name: str, value: int, least: int) -> None:
+    """Check a size that a layer is built with."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected an int")
+    if value < least:
+        raise ValueError(f"{name} is {value}; expected at least {least}")
+
+
+def check_input(input: Tensor, input_size: int, weight: Tensor, batch_first: bool) -> Tensor:
+    """Check a padded input, (T, N, I) or unbatched (T, I), against the layer's input size and first weight.
+
+    Returns the input, converted to the weight's dtype where autocast asks for it: on a CPU a recurrent layer computes
+    in the dtype of its parameters, whatever dtype autocast gave to the operators before it.
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(f"input is a {type(input).__name__}; expected a Tensor (T, N, I) or a PackedSequence")
+    if input.dim() not in (2, 3) or input.shape[-1] != input_size:
+        letters = "(N, T, I), as batch_first is set," if batch_first else "(T, N, I)"
+        raise ValueError(_wrong_input("input", input, f"{letters} or (T, I) for one sequence,", input_size))
+    return check_dtype("input", input, weight)
+
+
+def check_packed(packed: PackedSequence, input_size: int, weight: Tensor) -> PackedSequence:
+    """`check_input` for a packed sequence."""
+    data = packed.data
+    if data.dim() != 2 or data.shape[1] != input_size:
+        raise ValueError(_wrong_input("input.data", data, "(all steps, I)", input_size))
+    return packed._replace(data=check_dtype("input.data", data, weight))
+
+
+def check_cell_input(input: Tensor, input_size: int, weight: Tensor) -> Tensor:
+    """`check_input` for one step."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"input is a {type(input).__name__}; expected a Tensor (N, I)")
+    if input.dim() not in (1, 2) or input.shape[-1] != input_size:
+        raise ValueError(_wrong_input("input", input, "(N, I) or (I,)", input_size))
+    return check_dtype("input", input, weight)
+
+
+def check_dtype(name: str, tensor: Tensor, weight: Tensor) -> Tensor:
+    """Return `tensor` in the dtype of `weight`, which it has already unless autocast is on, and on its device."""
+    if tensor.dtype != weight.dtype:
+        if not (torch.is_autocast_enabled(tensor.device.type) and tensor.is_floating_point()):
+            raise ValueError(
+                f"{name} is {_short(tensor.dtype)}, the parameters are {_short(weight.dtype)}: convert the input with"
+                f" .to({weight.dtype}) or the layer with .to({tensor.dtype})"
+            )
+        if tensor.is_cpu:
+            tensor = tensor.to(weight.dtype)
+    if tensor.is_cpu != weight.is_cpu:
+        raise ValueError(
+            f"{name} is on {tensor.device}, the parameters are on {weight.device}: move one of them with .to(device)"
+        )
+    return tensor
+
+
+def check_states(
+    state: Sequence[Tensor], weight: Tensor, shapes: Sequence[tuple[int, ...]], letters: tuple[str, ...]
+) -> tuple[Tensor, ...]:
+    """Check initial states against their expected shapes; return them, converted as `check_input` does.
+
+    One state is called hx, as the argument is; the two of an LSTM are hx[0] and hx[1].
+    """
+    names = ("hx",) if len(shapes) == 1 else ("hx[0] (hidden)", "hx[1] (cell)")
+    if not isinstance(state, tuple | list) or len(state) != len(shapes):
+        raise TypeError(_wrong_kind_of_state(state, len(shapes), letters))
+    checked = []
+    for name, tensor, shape in zip(names, state, shapes, strict=True):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(_wrong_kind_of_state(tensor, len(shapes), letters))
+        if tensor.shape != shape:
+            raise ValueError(
+                f"{name} has shape {tuple(tensor.shape)}; expected {_shown(letters)} = {tuple(shape)}: "
+                + _cause(tuple(tensor.shape), tuple(shape), letters)
+            )
+        checked.append(check_dtype(name, tensor, weight))
+    return tuple(checked)
+
+
+def as_lengths(lengths: Tensor | Sequence[int], N: int) -> Tensor:
+    """Lengths as the kernels take them: int64, (N,), contiguous, on the CPU."""
+    tensor = lengths if isinstance(lengths, Tensor) else torch.tensor(lengths, dtype=None if lengths else torch.int64)
+    if tensor.dtype not in INTEGERS:
+        raise TypeError(f"lengths is {_short(tensor.dtype)}; expected integers, one for each row of the batch")
+    if tensor.shape != (N,):
+        raise ValueError(
+            f"lengths has shape {tuple(tensor.shape)}; expected (N,) = ({N},): one length for each row of the batch"
+        )
+    return tensor.to(device="cpu", dtype=torch.int64).contiguous()
+
+
+def check_lengths(lengths: Tensor, N: int, T: int) -> None:
+    """Check what `as_lengths` returned, and that every length lies in 0..T.
+
+    It reads the values, so it is not called while a graph is traced.
+    """
+    if lengths.shape != (N,) or lengths.dtype != torch.int64:
+        raise ValueError(f"lengths is {_short(lengths.dtype)} {tuple(lengths.shape)}; expected int64 (N,) = ({N},)")
+    for row, length in enumerate(lengths.tolist()):
+        if not 0 <= length <= T:
+            raise ValueError(
+                f"lengths[{row}] is {length}; expected 0 <= length <= T = {T}, the number of time steps of the input"
+            )
+
+
+def check_weights(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None]) -> None:
+    """Check one layer's tensors against each other: x (T, N, I), h0 and c0 (D, N, H), 4 weights a direction."""
+    I, D, H = x.shape[2], h0.shape[0], h0.shape[2]  # noqa: E741
+    rows, dtype = GATES[cell] * H, x.dtype
+    expected = ((rows, I), (rows, H), (rows,), (rows,))
+    if len(weights) != 4 * D:
+        raise ValueError(f"{len(weights)} weights; expected 4 for each of the {D} directions of h0")
+    for index, weight in enumerate(weights):
+        shape = expected[index & 3]
+        if weight is None:
+            if len(shape) == 2:
+                raise TypeError(f"{WEIGHT_NAMES[index & 3]} is None; only the biases may be absent")
+        elif weight.shape != shape or weight.dtype != dtype:
+            raise ValueError(
+                f"{WEIGHT_NAMES[index & 3]} has shape {tuple(weight.shape)} and dtype {_short(weight.dtype)}; expected"
+                f" {shape} and {_short(dtype)}, by input {tuple(x.shape)} and state {tuple(h0.shape)}"
+            )
+    for name, state in (("h0", h0), ("c0", c0)):
+        if state is not None and (state.shape != (D, x.shape[1], H) or state.dtype != dtype):
+            raise ValueError(
+                f"{name} has shape {tuple(state.shape)} and dtype {_short(state.dtype)}; expected (D, N, H) ="
+                f" {(D, x.shape[1], H)} and {_short(dtype)}"
+            )
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _wrong_input(name: str, tensor: Tensor, letters: str, input_size: int) -> str:
+    return f"{name} has shape {tuple(tensor.shape)}; expected {letters} with I = input_size = {input_size}"
+
+
+def _wrong_kind_of_state(state: object, number: int, letters: tuple[str, ...]) -> str:
+    got = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
+    if number == 1:
+        return f"hx is {got}; expected one Tensor {_shown(letters)}: only an LSTM carries a pair of states"
+    return f"hx is or holds {got}; expected a pair (hidden, cell) of Tensors {_shown(letters)}"
+
+
+def _shown(letters: tuple[str, ...]) -> str:
+    return f"({', '.join(letters)})"
+
+
+def _cause(got: tuple[int, ...], expected: tuple[int, ...], letters: tuple[str, ...]) -> str:
+    """The usual cause of a state's wrong shape."""
+    if len(got) != len(expected):
+        return "one sequence without a batch has states without one, and a batch has states with one"
+    if len(got) == 3 and got == (expected[1], expected[0], expected[2]):
+        return "states keep this layout also with batch_first=True"
+    causes = {
+        "D": "it comes from {} directions, the weights are of {}",
+        "L·D": "it comes from {} layers times directions, this layer has {}",
+        "N": "it comes from a batch of {}, the input has {}",
+        "H": "it comes from a layer of {} units, this one has {}",
+    }
+    wrong = [(letter, g, e) for letter, g, e in zip(letters, got, expected, strict=True) if g != e]
+    letter, g, e = wrong[0]
+    return causes[letter].format(g, e)

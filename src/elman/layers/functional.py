@@ -1,0 +1,217 @@
+"""The recurrent layers as functions of their weights, and the choice of what runs them.
+
+`rnn`, `gru` and `lstm` run one layer of one or two directions. On a CPU in float32 and float64 they run on the compiled
+kernels; what the kernels cannot do runs on `reference`, with one warning for each cause; other devices run torch's own
+operators.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from elman.layers import fallback, operators
+from elman.layers.checks import as_lengths, check_input, check_lengths, check_states, check_weights
+from elman.layers.other_devices import Stack
+from elman.layers.reference import GRU, LSTM, RNN_RELU, RNN_TANH, State, Weights
+from elman.layers.state import LSTMState
+
+
+def rnn(
+    input: Tensor,
+    hx: Tensor | None,
+    weights: Sequence[Weights],
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    nonlinearity: str = "tanh",
+    batch_first: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Run one simple recurrent layer: h_t = f(U x_t + b_ih + W h_{t-1} + b_hh).
+
+    Parameters
+    ----------
+    input : Tensor (T, N, I), or (N, T, I) with `batch_first`
+        float32 or float64 for the kernels; any other floating dtype runs on the reference.
+    hx : Tensor (D, N, H), or None for zeros
+        The state before the first step.
+    weights : sequence of Weights
+        One a direction: w_ih (H, I), w_hh (H, H), b_ih and b_hh (H) or None. The second direction walks backwards.
+    lengths : Tensor or sequence of int, (N,), in 0..T; default None: T everywhere
+        Rows in any order. From its length on, a row puts out zeros, and its state stands still.
+    nonlinearity : "tanh" or "relu"
+    batch_first : bool
+        Default False: time-major is how the kernels walk.
+
+    Returns
+    -------
+    output : Tensor (T, N, D·H), or (N, T, D·H)
+    h_n : Tensor (D, N, H)
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes, dtypes, devices or lengths do not fit together; the message says which.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from elman.layers.functional import Weights, rnn
+    >>> U, W = torch.eye(2), torch.zeros(2, 2)
+    >>> output, h_n = rnn(torch.ones(3, 1, 2), None, [Weights(U, W)], nonlinearity="relu")
+    >>> output.squeeze(1)
+    tensor([[1., 1.],
+            [1., 1.],
+            [1., 1.]])
+    """
+    if nonlinearity not in NONLINEARITIES:
+        raise ValueError(f"nonlinearity is {nonlinearity!r}; expected 'tanh' or 'relu'")
+    state = None if hx is None else (hx,)
+    output, h_n = _one_layer(NONLINEARITIES[nonlinearity], input, state, weights, lengths, batch_first)
+    return output, h_n
+
+
+def gru(
+    input: Tensor,
+    hx: Tensor | None,
+    weights: Sequence[Weights],
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    batch_first: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Run one GRU layer; `reference.gru` has its equations.
+
+    Parameters, results and errors are those of `rnn`, with weights of 3·H rows in the order r, z, n.
+
+    Examples
+    --------
+    >>> import torch, elman
+    >>> layer = elman.GRU(3, 4)
+    >>> row = elman.layers.Weights(*layer.all_weights[0])
+    >>> x = torch.randn(5, 2, 3)
+    >>> torch.equal(elman.layers.functional.gru(x, None, [row])[0], layer(x)[0])
+    True
+    """
+    output, h_n = _one_layer(GRU, input, None if hx is None else (hx,), weights, lengths, batch_first)
+    return output, h_n
+
+
+def lstm(
+    input: Tensor,
+    hx: LSTMState | tuple[Tensor, Tensor] | None,
+    weights: Sequence[Weights],
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    batch_first: bool = False,
+) -> tuple[Tensor, LSTMState]:
+    """Run one LSTM layer; `reference.lstm` has its equations.
+
+    Parameters, results and errors are those of `rnn`, with a pair of states and weights of 4·H rows in the order
+    i, f, g, o. With w_hr (P, H) the output and the hidden state have P units; this runs on the reference.
+
+    Examples
+    --------
+    >>> import torch, elman
+    >>> layer = elman.LSTM(3, 4)
+    >>> row = elman.layers.Weights(*layer.all_weights[0])
+    >>> x = torch.randn(5, 2, 3)
+    >>> torch.equal(elman.layers.functional.lstm(x, None, [row])[0], layer(x)[0])
+    True
+    """
+    output, h_n, c_n = _one_layer(LSTM, input, hx, weights, lengths, batch_first)
+    return output, LSTMState(h_n, c_n)
+
+
+NONLINEARITIES = {"tanh": RNN_TANH, "relu": RNN_RELU}
+
+
+def _one_layer(
+    cell: int,
+    input: Tensor,
+    state: Sequence[Tensor] | None,
+    weights: Sequence[Weights],
+    lengths: Tensor | Sequence[int] | None,
+    batch_first: bool,
+) -> State:
+    """Check the arguments of `rnn`, `gru` and `lstm`, and run the layer."""
+    if len(weights) not in (1, 2):
+        raise ValueError(f"{len(weights)} weights; expected one Weights for each of 1 or 2 directions")
+    first = weights[0]
+    input = check_input(input, first.w_ih.shape[1], first.w_ih, batch_first)
+    if input.dim() != 3:
+        raise ValueError(f"input has shape {tuple(input.shape)}; expected three dimensions")
+    x = input.transpose(0, 1) if batch_first else input
+    D, N, P = len(weights), x.shape[1], first.w_hh.shape[1]
+    H = P if first.w_hr is None else first.w_hr.shape[1]
+    shapes = ((D, N, P), (D, N, H)) if cell == LSTM else ((D, N, P),)
+    state = (
+        tuple(x.new_zeros(s) for s in shapes)
+        if state is None
+        else check_states(state, first.w_ih, shapes, ("D", "N", "H"))
+    )
+    flat = [w for row in weights for w in (row[:4] if first.w_hr is None else row)]
+    y, *after = layer(cell, x, None if lengths is None else as_lengths(lengths, N), state, flat, batch_first)
+    return (y.transpose(0, 1) if batch_first else y, *after)
+
+
+def layer(
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    state: State,
+    weights: Sequence[Tensor | None],
+    batch_first: bool = False,
+) -> State:
+    """Run one layer by whatever can: the kernels, torch's operators on other devices, or the reference.
+
+    Parameters
+    ----------
+    cell : int
+        `reference.RNN_TANH`, `RNN_RELU`, `GRU` or `LSTM`.
+    x : Tensor (T, N, I), in any memory layout
+    lengths : Tensor (N,), int64 on the CPU, or None
+    state : tuple of Tensor (D, N, H)
+    weights : 4 a direction, one after the other; 5 with a projection
+    batch_first : bool
+        How y shall lie in memory; all shapes here are time-major.
+
+    Returns
+    -------
+    (y, *state) : y is (T, N, D·H), the states (D, N, H)
+    """
+    h0, c0 = state if cell == LSTM else (state[0], None)
+    if not (x.is_cpu or x.is_meta):
+        return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
+    if cause := _beyond_the_kernels(x, state, weights):
+        fallback.say(cause)
+        if len(weights) == 4 * h0.shape[0]:
+            check_weights(cell, x, h0, c0, weights)
+        if lengths is not None and not torch.compiler.is_compiling():
+            check_lengths(lengths, x.shape[1], x.shape[0])
+        return fallback.forward(cell, x, lengths, state, weights)
+    if torch.is_grad_enabled() and _needs_gradients(x, state, weights):
+        return operators.differentiable_layer(cell, batch_first, lengths, x, h0, c0, *weights)
+    return tuple(operators.run_layer(cell, x, lengths, h0, c0, weights, batch_first, False))
+
+
+def _beyond_the_kernels(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> str:
+    """Why the kernels cannot run this layer; empty when they can."""
+    if x.dtype not in operators.DTYPES:
+        return f"A recurrent layer in {str(x.dtype).removeprefix('torch.')} (the kernels know float32 and float64)"
+    if len(weights) != 4 * state[0].shape[0]:
+        return "An LSTM with proj_size"
+    if operators.MISSING:
+        return f"Every recurrent layer, for lack of the compiled module ({operators.MISSING}; reinstall elman),"
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return "A recurrent layer under a torch.func transform (vmap, grad, jvp, ...)"
+    if forward_ad._current_level >= 0:
+        return "A recurrent layer in forward-mode differentiation"
+    return ""
+
+
+def _needs_gradients(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> bool:
+    return (
+        x.requires_grad
+        or any(w is not None and w.requires_grad for w in weights)
+        or any(s.requires_grad for s in state)
+    )

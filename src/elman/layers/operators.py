@@ -1,0 +1,240 @@
+"""The kernels as two PyTorch operators, and the autograd Function around them.
+
+``torch.ops.elman.layer`` runs one recurrent layer of one or two directions, ``torch.ops.elman.layer_backward`` its
+gradients; both are opaque to torch.compile and torch.export, which see their shapes through `register_fake`.
+Autograd sits outside, in `Recurrence`: compiled graphs differentiate it as they do every autograd.Function.
+
+Letters: T time, N batch, I input, H hidden, D directions, G gates.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from elman.layers import fallback
+from elman.layers.checks import check_lengths, check_weights
+
+if TYPE_CHECKING:
+    from elman import _kernels
+try:
+    from elman import _kernels
+
+    MISSING = ""
+except ImportError as error:
+    MISSING = str(error)
+"""Why the compiled module cannot be imported; empty when it is there."""
+
+DTYPES = (torch.float32, torch.float64)
+"""What the kernels compute in."""
+
+_library: Any = torch.library.Library("elman", "DEF")  # type: ignore[no-untyped-call]
+_library.define(
+    "layer(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, bool batch_first,"
+    " bool save) -> Tensor[]",
+    tags=(torch.Tag.pt2_compliant_tag,),
+)
+_library.define(
+    "layer_backward(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, Tensor y,"
+    " Tensor saved, Tensor? dy, Tensor? dh_n, Tensor? dc_n, bool[] wanted) -> Tensor[]",
+    tags=(torch.Tag.pt2_compliant_tag,),
+)
+
+
+def _outputs(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, batch_first: bool, save: bool) -> list[Tensor]:
+    """Room for what `layer` returns: y (T, N, D·H), h_n and for LSTM c_n (D, N, H), and saved if asked for."""
+    T, N, _ = x.shape
+    D, _, H = h0.shape
+    y = x.new_empty((N, T, D * H)).transpose(0, 1) if batch_first else x.new_empty((T, N, D * H))
+    outputs = [y, x.new_empty(h0.shape)]
+    if c0 is not None:
+        outputs.append(x.new_empty(c0.shape))
+    if save:
+        outputs.append(x.new_empty((D, T, N, _kernels.saved_size(cell, x.dtype.itemsize, 1, 1, int(H), 1))))
+    return outputs
+
+
+def _layer(
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Sequence[Tensor | None],
+    batch_first: bool,
+    save: bool,
+) -> list[Tensor]:
+    """Forward on the CPU. `batch_first` says how y lies in memory; x may lie in any way."""
+    T, N, I = x.shape  # noqa: E741
+    D, _, H = h0.shape
+    check_weights(cell, x, h0, c0, weights)
+    if lengths is not None:
+        check_lengths(lengths, N, T)
+    outputs = _outputs(cell, x, h0, c0, batch_first, save)
+    y, h_n = outputs[:2]
+    x, h0, c0, weights = _rows(x), h0.contiguous(), _contiguous(c0), [_contiguous(w) for w in weights]
+    _kernels.forward(
+        cell, x.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
+        x.data_ptr(), x.stride(0), x.stride(1), _address(lengths), h0.data_ptr(), _address(c0),
+        [_address(w) for w in weights],
+        y.data_ptr(), y.stride(0), y.stride(1), h_n.data_ptr(), 0 if c0 is None else outputs[2].data_ptr(),
+        outputs[-1].data_ptr() if save else 0,
+    )  # fmt: skip
+    return outputs
+
+
+def _gradients(
+    x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    """Room for the gradients of x, h0, c0 and the weights; None where not wanted."""
+    inputs = (_rows(x), h0, c0, *weights)
+    return [
+        None if not want or t is None else torch.empty_like(t) if t is inputs[0] else t.new_empty(t.shape)
+        for t, want in zip(inputs, wanted, strict=True)
+    ]
+
+
+def _layer_backward(
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Sequence[Tensor | None],
+    y: Tensor,
+    saved: Tensor,
+    dy: Tensor | None,
+    dh_n: Tensor | None,
+    dc_n: Tensor | None,
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    """Backward on the CPU: the wanted gradients among those of x, h0, c0 and the weights, in this order."""
+    T, N, I = x.shape  # noqa: E741
+    D, _, H = h0.shape
+    gradients = _gradients(x, h0, c0, weights, wanted)
+    dx, dh0, dc0 = gradients[:3]
+    x, h0, c0, weights = _rows(x), h0.contiguous(), _contiguous(c0), [_contiguous(w) for w in weights]
+    y, dy = _rows(y), None if dy is None else _rows(dy)
+    dh_n, dc_n = _contiguous(dh_n), _contiguous(dc_n)
+    _kernels.backward(
+        cell, x.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
+        x.data_ptr(), x.stride(0), x.stride(1), _address(lengths), h0.data_ptr(), _address(c0),
+        [_address(w) for w in weights],
+        y.data_ptr(), y.stride(0), y.stride(1), saved.data_ptr(),
+        *_placed(dy), _address(dh_n), _address(dc_n), *_placed(dx), _address(dh0), _address(dc0),
+        [_address(g) for g in gradients[3:]],
+    )  # fmt: skip
+    return [g for g in gradients if g is not None]
+
+
+def _rows(x: Tensor) -> Tensor:
+    """x with a contiguous last dimension; the others may have any strides."""
+    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+
+
+def _contiguous(x: Tensor | None) -> Tensor | None:
+    return None if x is None else x.contiguous()
+
+
+def _address(x: Tensor | None) -> int:
+    return 0 if x is None else x.data_ptr()
+
+
+def _placed(x: Tensor | None) -> tuple[int, int, int]:
+    """Address, time stride and row stride of a (T, N, ·) tensor."""
+    return (0, 0, 0) if x is None else (x.data_ptr(), x.stride(0), x.stride(1))
+
+
+def _fake_layer(
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Sequence[Tensor | None],
+    batch_first: bool,
+    save: bool,
+) -> list[Tensor]:
+    check_weights(cell, x, h0, c0, weights)
+    return _outputs(cell, x, h0, c0, batch_first, save)
+
+
+def _fake_layer_backward(
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Sequence[Tensor | None],
+    y: Tensor,
+    saved: Tensor,
+    dy: Tensor | None,
+    dh_n: Tensor | None,
+    dc_n: Tensor | None,
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    return [g for g in _gradients(x, h0, c0, weights, wanted) if g is not None]
+
+
+_library.impl("layer", _layer, "CPU")
+_library.impl("layer_backward", _layer_backward, "CPU")
+torch.library.register_fake("elman::layer", _fake_layer, lib=_library)
+torch.library.register_fake("elman::layer_backward", _fake_layer_backward, lib=_library)
+run_layer: Callable[..., list[Tensor]] = torch.ops.elman.layer.default
+run_layer_backward: Callable[..., list[Tensor]] = torch.ops.elman.layer_backward.default
+
+
+class Recurrence(torch.autograd.Function):
+    """One layer with its gradients: arguments cell, batch_first, lengths, x, h0, c0, *weights; returns (y, h_n[, c_n]).
+
+    Only the gradients that are needed are computed. The backward pass reads y, so y must not be changed in place.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cell: int,
+        batch_first: bool,
+        lengths: Tensor | None,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor | None,
+        *weights: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        *outputs, saved = run_layer(cell, x, lengths, h0, c0, weights, batch_first, True)
+        ctx.cell = cell
+        ctx.save_for_backward(lengths, outputs[0], saved, x, h0, c0, *weights)
+        ctx.set_materialize_grads(False)
+        return tuple(outputs)
+
+    @staticmethod
+    def backward(
+        ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None
+    ) -> tuple[Tensor | None, ...]:
+        lengths, y, saved, x, h0, c0, *weights = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[3:]
+        if dy is None and dh_n is None and dc_n is None:
+            return (None,) * (3 + len(wanted))
+        gradients = iter(
+            fallback.gradients(ctx.cell, lengths, (x, h0, c0, *weights), wanted, (dy, dh_n, dc_n))
+            if _to_be_transformed()
+            else run_layer_backward(ctx.cell, x, lengths, h0, c0, weights, y, saved, dy, dh_n, dc_n, wanted)
+        )
+        return None, None, None, *(next(gradients) if want else None for want in wanted)
+
+
+differentiable_layer: Callable[..., tuple[Tensor, ...]] = Recurrence.apply
+
+
+def _to_be_transformed() -> bool:
+    """Whether the gradient itself will be differentiated (create_graph=True) or is batched (is_grads_batched=True)."""
+    if torch.compiler.is_compiling():
+        return False  # compiled graphs are differentiated once
+    if torch.is_grad_enabled():
+        fallback.say("The gradient of a gradient of a recurrent layer")
+        return True
+    if torch._C._are_functorch_transforms_active():
+        fallback.say("A recurrent layer's backward pass under vmap")
+        return True
+    return False

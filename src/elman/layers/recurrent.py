@@ -1,0 +1,403 @@
+"""RNN, GRU and LSTM: drop-in replacements for torch.nn's, on this package's kernels, with `lengths`."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from numbers import Real
+from typing import overload
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.types import Device
+
+from elman.layers import reference
+from elman.layers.checks import as_lengths, check_input, check_packed, check_size, check_states
+from elman.layers.functional import NONLINEARITIES, layer
+from elman.layers.other_devices import Stack
+from elman.layers.reference import GATES, State
+from elman.layers.state import LSTMState
+
+Lengths = Tensor | Sequence[int] | None
+
+
+class RecurrentLayer(nn.Module):
+    """What `RNN`, `GRU` and `LSTM` share: the parameters, the stack of layers, and the forms of input.
+
+    Parameters are read when the layer is called, so tying, parametrizing or swapping them just works.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        cell: int,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bias: bool,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        proj_size: int,
+        device: Device,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        _check_sizes(input_size, hidden_size, num_layers, proj_size)
+        _check_options(bias, batch_first, dropout, num_layers)
+        self.mode = mode
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bool(bidirectional)
+        self.proj_size = proj_size
+        self._cell = cell
+        self._directions = 2 if bidirectional else 1
+        self._names = [_weight_names(index, self._directions, bias, proj_size > 0) for index in range(num_layers)]
+        self._create_parameters(device, dtype)
+        self.reset_parameters()
+
+    def _create_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
+        rows, H, P = GATES[self._cell] * self.hidden_size, self.hidden_size, self.proj_size or self.hidden_size
+        for index, names in enumerate(self._names):
+            inputs = self.input_size if index == 0 else self._directions * P
+            shapes = ((rows, inputs), (rows, P), (rows,), (rows,), (P, H))[: len(names) // self._directions]
+            for name, shape in zip(names, shapes * self._directions, strict=True):
+                if name is not None:
+                    self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters from U(-1/√H, 1/√H) in torch.nn's order: the same seed gives the same values."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: parameters are read where they are. Here because programs for torch.nn call it."""
+
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """The parameters of each layer and direction: [w_ih, w_hh, b_ih, b_hh, w_hr], without what is absent."""
+        each = len(self._names[0]) // self._directions
+        return [
+            [getattr(self, name) for name in names[start : start + each] if name is not None]
+            for names in self._names
+            for start in range(0, len(names), each)
+        ]
+
+    def extra_repr(self) -> str:
+        """Sizes, and the options that differ from their defaults, as torch.nn shows them."""
+        text = f"{self.input_size}, {self.hidden_size}"
+        defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0}
+        for name, default in {**defaults, "bidirectional": False}.items():
+            if getattr(self, name) != default:
+                text += f", {name}={getattr(self, name)}"
+        return text
+
+    def _weights(self, index: int) -> list[Tensor | None]:
+        """The weights of one layer now, direction after direction."""
+        own = self._parameters  # a plain look-up: attribute access on a Module costs half a microsecond
+        return [None if n is None else own[n] if n in own else getattr(self, n) for n in self._names[index]]
+
+    def _run(
+        self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None, lengths: Lengths
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """Run any form of input; the output has the same form."""
+        weights = self._weights(0)
+        first = weights[0]
+        assert first is not None
+        if isinstance(input, PackedSequence):
+            if lengths is not None:
+                raise ValueError("lengths came with a PackedSequence, which carries its own; give one of them")
+            return self._run_packed(check_packed(input, self.input_size, first), hx, first)
+        x = check_input(input, self.input_size, first, self.batch_first)
+        batched = x.dim() == 3
+        if not batched:
+            x = x.unsqueeze(1)
+        elif self.batch_first:
+            x = x.transpose(0, 1)
+        N = x.shape[1]
+        state = self._initial_state(x, hx, first, (N,) if batched else ())
+        y, *after = self._run_stack(x, None if lengths is None else as_lengths(lengths, N), state)
+        if not batched:
+            return y.squeeze(1), tuple(s.squeeze(1) for s in after)
+        return (y.transpose(0, 1) if self.batch_first else y), tuple(after)
+
+    def _run_packed(
+        self, packed: PackedSequence, hx: Sequence[Tensor] | None, first: Tensor
+    ) -> tuple[PackedSequence, State]:
+        data, sizes, order, back = packed
+        state = self._initial_state(data, hx, first, (int(sizes[0]),))
+        if not data.is_cpu:
+            return self._elsewhere().packed(packed, state)
+        x, lengths = pad_packed_sequence(PackedSequence(data, sizes))  # rows longest first, as they are packed
+        if order is not None:
+            state = tuple(s.index_select(1, order) for s in state)
+        y, *after = self._run_stack(x, lengths, state)
+        if back is not None:
+            after = [s.index_select(1, back) for s in after]
+        return PackedSequence(pack_padded_sequence(y, lengths).data, sizes, order, back), tuple(after)
+
+    def _initial_state(self, x: Tensor, hx: Sequence[Tensor] | None, first: Tensor, batch: tuple[int, ...]) -> State:
+        """The states as (L·D, N, ·) tensors: zeros, or the caller's, who has no N if his input is unbatched."""
+        LD, H, P = self.num_layers * self._directions, self.hidden_size, self.proj_size or self.hidden_size
+        sizes = (P, H) if self._cell == reference.LSTM else (P,)
+        if hx is not None:
+            letters = ("L·D", "N", "H") if batch else ("L·D", "H")
+            state = check_states(hx, first, [(LD, *batch, size) for size in sizes], letters)
+            return state if batch else tuple(s.unsqueeze(1) for s in state)
+        N = batch[0] if batch else 1
+        hidden = x.new_zeros((LD, N, P))
+        return (hidden,) if len(sizes) == 1 else (hidden, hidden if P == H else x.new_zeros((LD, N, H)))
+
+    def _run_stack(self, x: Tensor, lengths: Tensor | None, state: State) -> State:
+        """Run all layers: x (T, N, I), states (L·D, N, ·) -> (y, *states)."""
+        if not (x.is_cpu or x.is_meta):
+            return self._elsewhere().padded(x, lengths, state)
+        if self.num_layers == 1:
+            return layer(self._cell, x, lengths, state, self._weights(0), self.batch_first)
+        finals = []
+        for index, states in enumerate(zip(*(torch.split(s, self._directions) for s in state), strict=True)):
+            top = index == self.num_layers - 1
+            x, *after = layer(self._cell, x, lengths, states, self._weights(index), self.batch_first and top)
+            if self.dropout and self.training and not top:
+                x = dropout(x, self.dropout)
+            finals.append(after)
+        return (x, *(torch.cat(s) for s in zip(*finals, strict=True)))
+
+    def _elsewhere(self) -> Stack:
+        weights = [weight for index in range(self.num_layers) for weight in self._weights(index)]
+        return Stack(self._cell, weights, self.num_layers, self._directions, self.dropout, self.training)
+
+
+class RNN(RecurrentLayer):
+    """Simple recurrent network (Elman, 1990), a drop-in replacement for `torch.nn.RNN`.
+
+    h_t = f(U x_t + b_ih + W h_{t-1} + b_hh), with f tanh or max(0, ·), for each layer and direction.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        I and H, both at least 1.
+    num_layers : int, default 1
+        L; each layer reads the outputs of the one below.
+    nonlinearity : "tanh" (default) or "relu"
+    bias : bool, default True
+        Whether b_ih and b_hh exist.
+    batch_first : bool, default False
+        Input and output are (N, T, ·) instead of (T, N, ·). States keep their layout. Costs no copy.
+    dropout : float in [0, 1], default 0
+        Probability with which an output of a layer, the top one excepted, is zeroed in training mode.
+    bidirectional : bool, default False
+        A second direction reads each row from its own last step to its first.
+    device, dtype : of the parameters; defaults as in torch
+
+    Attributes
+    ----------
+    weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k}, bias_hh_l{k} : Parameter
+        U (H, I) or above the first layer (H, D·H), W (H, H), and the biases (H) of layer k; with the suffix
+        ``_reverse`` those of the second direction. Drawn from U(-1/√H, 1/√H) as torch.nn draws them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an option or a size is impossible; on a call, if input, state or lengths do not fit.
+
+    Notes
+    -----
+    ``docs/layers.md`` says what equals torch.nn and where this class does more.
+
+    Examples
+    --------
+    >>> import torch, elman
+    >>> rnn = elman.RNN(8, 16, num_layers=2)
+    >>> output, h_n = rnn(torch.zeros(5, 3, 8), lengths=[5, 2, 0])
+    >>> output.shape, h_n.shape
+    (torch.Size([5, 3, 16]), torch.Size([2, 3, 16]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if nonlinearity not in NONLINEARITIES:
+            raise ValueError(f"nonlinearity is {nonlinearity!r}; expected 'tanh' or 'relu'")
+        cell = NONLINEARITIES[nonlinearity]
+        options = (bias, batch_first, dropout, bidirectional, 0, device, dtype)
+        super().__init__(f"RNN_{nonlinearity.upper()}", cell, input_size, hidden_size, num_layers, *options)
+        self.nonlinearity = nonlinearity
+
+    @overload
+    def forward(self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Tensor | None = None, lengths: Lengths = None
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Run the layers over a batch of sequences.
+
+        Parameters
+        ----------
+        input : Tensor (T, N, I), (N, T, I) with `batch_first`, (T, I) for one sequence, or a PackedSequence
+            In the dtype and on the device of the parameters.
+        hx : Tensor (L·D, N, H), (L·D, H) for one sequence; default None: zeros
+            Layer 0 forwards, layer 0 backwards, layer 1 forwards, ...
+        lengths : Tensor or sequence of int, (N,), each in 0..T, in any order; default None: T everywhere
+            What lies behind a row's length is not read; outputs there are zero, and the states stand still.
+
+        Returns
+        -------
+        output : like `input`, with D·H in place of I
+        h_n : like `hx`
+        """
+        output, (h_n,) = self._run(input, None if hx is None else (hx,), lengths)
+        return output, h_n
+
+
+class GRU(RecurrentLayer):
+    """Gated recurrent unit (Cho et al., 2014), a drop-in replacement for `torch.nn.GRU`.
+
+    r = σ(U_r x + b_ir + W_r h + b_hr), z = σ(U_z x + b_iz + W_z h + b_hz),
+    n = tanh(U_n x + b_in + r ⊙ (W_n h + b_hn)), h' = (1 - z) ⊙ n + z ⊙ h: the reset gate acts after the product.
+
+    Parameters, attributes, results and errors are those of `RNN`, without `nonlinearity`; the weights have 3·H rows in
+    the order r, z, n.
+
+    Examples
+    --------
+    >>> import torch, elman
+    >>> gru = elman.GRU(8, 16, bidirectional=True, batch_first=True)
+    >>> output, h_n = gru(torch.zeros(3, 5, 8))
+    >>> output.shape, h_n.shape
+    (torch.Size([3, 5, 32]), torch.Size([2, 3, 16]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        options = (bias, batch_first, dropout, bidirectional, 0, device, dtype)
+        super().__init__("GRU", reference.GRU, input_size, hidden_size, num_layers, *options)
+
+    @overload
+    def forward(self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Tensor | None = None, lengths: Lengths = None
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Run the layers over a batch of sequences; arguments and results as in `RNN.forward`."""
+        output, (h_n,) = self._run(input, None if hx is None else (hx,), lengths)
+        return output, h_n
+
+
+class LSTM(RecurrentLayer):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997), a drop-in replacement for `torch.nn.LSTM`.
+
+    i, f, o = σ(U x + b_ih + W h + b_hh), each with its own rows, and g = tanh of its own; c' = f ⊙ c + i ⊙ g,
+    h' = o ⊙ tanh(c'). With `proj_size` P, h' = W_hr (o ⊙ tanh(c')) (Sak et al., 2014).
+
+    Parameters, attributes and errors are those of `RNN`, without `nonlinearity` and with
+
+    proj_size : int, default 0 (none), less than `hidden_size`
+        P, the size of the output and of the hidden state. Runs on the slower reference.
+
+    The weights have 4·H rows in the order i, f, g, o; a projection adds weight_hr_l{k} (P, H).
+
+    Examples
+    --------
+    >>> import torch, elman
+    >>> lstm = elman.LSTM(8, 16)
+    >>> output, state = lstm(torch.zeros(5, 3, 8))
+    >>> output, (h_n, c_n) = lstm(torch.zeros(5, 3, 8), state)  # carry the state on
+    >>> output.shape, state.hidden.shape, state.cell.shape
+    (torch.Size([5, 3, 16]), torch.Size([1, 3, 16]), torch.Size([1, 3, 16]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        options = (bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
+        super().__init__("LSTM", reference.LSTM, input_size, hidden_size, num_layers, *options)
+
+    @overload
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Lengths = None
+    ) -> tuple[Tensor, LSTMState]: ...
+    @overload
+    def forward(
+        self, input: PackedSequence, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[PackedSequence, LSTMState]: ...
+    def forward(
+        self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None, lengths: Lengths = None
+    ) -> tuple[Tensor | PackedSequence, LSTMState]:
+        """Run the layers over a batch of sequences.
+
+        Arguments and results as in `RNN.forward`, but `hx` and the returned state are pairs (hidden, cell): an
+        `LSTMState` or any pair of tensors (L·D, N, H); with a projection the hidden one is (L·D, N, P).
+        """
+        output, (h_n, c_n) = self._run(input, hx, lengths)
+        return output, LSTMState(h_n, c_n)
+
+
+def _weight_names(index: int, directions: int, bias: bool, projection: bool) -> tuple[str | None, ...]:
+    """Names of one layer's parameters, direction after direction, in torch.nn's order; None where there is none."""
+    names: list[str | None] = []
+    for suffix in (f"_l{index}", f"_l{index}_reverse")[:directions]:
+        names += [f"weight_ih{suffix}", f"weight_hh{suffix}"]
+        names += [f"bias_ih{suffix}", f"bias_hh{suffix}"] if bias else [None, None]
+        names += [f"weight_hr{suffix}"] if projection else []
+    return tuple(names)
+
+
+def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
+    sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+    for name, value in sizes.items():
+        check_size(name, value, least=1)
+    check_size("proj_size", proj_size, least=0)
+    if proj_size >= hidden_size:
+        raise ValueError(f"proj_size is {proj_size}; expected less than hidden_size = {hidden_size}, or 0 for none")
+
+
+def _check_options(bias: bool, batch_first: bool, dropout: float, num_layers: int) -> None:
+    for name, value in (("bias", bias), ("batch_first", batch_first)):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected a bool")
+    if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout <= 1:
+        raise ValueError(f"dropout is {dropout!r}; expected a probability in [0, 1]")
+    if dropout > 0 and num_layers == 1:
+        warnings.warn(
+            f"dropout={dropout} does nothing with num_layers=1: it acts between layers, after all but the last",
+            stacklevel=4,
+        )
