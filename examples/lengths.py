@@ -35,6 +35,7 @@ def main() -> None:
             right = ((logits > 0) == (positive > 0)).float().mean()
             print(f"step {step:3d}  loss {loss.item():.3f}  right {right.item():.0%}")
 
+    output, _ = gru(x, lengths=lengths)
     packed, _ = gru(pack_padded_sequence(x, lengths, enforce_sorted=False))  # torch's own way gives the same
     same = torch.equal(packed.data, pack_padded_sequence(output, lengths, enforce_sorted=False).data)
     print(f"packed and padded agree to the bit: {same}")
