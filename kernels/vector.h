@@ -72,10 +72,7 @@ ELMAN_INLINE void store(T* p, Vec<T> v) {
 
 template <class T>
 ELMAN_INLINE Vec<T> broadcast(T a) {
-  Vec<T> v;
-#pragma GCC unroll 16
-  for (int i = 0; i < lanes<T>; i++) v[i] = a;
-  return v;
+  return a - Vec<T>{};  // the scalar is spread over the vector, and x - 0 is x for every x
 }
 
 template <class T>
