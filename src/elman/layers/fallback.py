@@ -3,6 +3,7 @@
 A fallback costs time (tens of times in a small layer) and nothing else; it is never silent.
 """
 
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -29,7 +30,20 @@ def say(cause: str) -> None:
     """Warn that a layer falls back because of `cause`; the first time only."""
     if cause not in _said:
         _said.add(cause)
-        warnings.warn(f"{cause}: runs on the slower reference in PyTorch", FallbackWarning, stacklevel=2)
+        warnings.warn(f"{cause}: runs on the slower reference in PyTorch", FallbackWarning, stacklevel=_user_level())
+
+
+# torch.compile calls `say` while it traces and keeps no trace of it. This is all that
+# torch.compiler.assume_constant_result does, besides importing torch._dynamo, which takes seconds.
+say._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def _user_level() -> int:
+    """How many frames above `say` the first one lies that is neither ours nor torch's."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("elman", "torch"):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def forward(

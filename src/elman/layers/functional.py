@@ -202,7 +202,7 @@ def _beyond_the_kernels(x: Tensor, state: State, weights: Sequence[Tensor | None
         return "An LSTM with proj_size"
     if operators.MISSING:
         return f"Every recurrent layer, for lack of the compiled module ({operators.MISSING}; reinstall elman),"
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+    if torch._C._are_functorch_transforms_active():
         return "A recurrent layer under a torch.func transform (vmap, grad, jvp, ...)"
     if forward_ad._current_level >= 0:
         return "A recurrent layer in forward-mode differentiation"

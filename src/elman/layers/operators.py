@@ -218,23 +218,37 @@ class Recurrence(torch.autograd.Function):
             return (None,) * (3 + len(wanted))
         gradients = iter(
             fallback.gradients(ctx.cell, lengths, (x, h0, c0, *weights), wanted, (dy, dh_n, dc_n))
-            if _to_be_transformed()
+            if _to_be_transformed(dy, dh_n, dc_n)
             else run_layer_backward(ctx.cell, x, lengths, h0, c0, weights, y, saved, dy, dh_n, dc_n, wanted)
         )
         return None, None, None, *(next(gradients) if want else None for want in wanted)
 
 
-differentiable_layer: Callable[..., tuple[Tensor, ...]] = Recurrence.apply
+def differentiable_layer(
+    cell: int, batch_first: bool, lengths: Tensor | None, *inputs: Tensor | None
+) -> tuple[Tensor, ...]:
+    """`Recurrence` applied; inputs are x, h0, c0 and the weights."""
+    if torch.compiler.is_compiling():
+        # torch.compile refuses a Function that is given one tensor twice: tied weights, or zeros for both states.
+        inputs = tuple(
+            t.view_as(t) if t is not None and any(t is u for u in inputs[:i]) else t for i, t in enumerate(inputs)
+        )
+    outputs: tuple[Tensor, ...] = Recurrence.apply(cell, batch_first, lengths, *inputs)  # type: ignore[no-untyped-call]
+    return outputs
 
 
-def _to_be_transformed() -> bool:
+def _to_be_transformed(*cotangents: Tensor | None) -> bool:
     """Whether the gradient itself will be differentiated (create_graph=True) or is batched (is_grads_batched=True)."""
     if torch.compiler.is_compiling():
         return False  # compiled graphs are differentiated once
     if torch.is_grad_enabled():
         fallback.say("The gradient of a gradient of a recurrent layer")
         return True
-    if torch._C._are_functorch_transforms_active():
-        fallback.say("A recurrent layer's backward pass under vmap")
+    if torch._C._are_functorch_transforms_active() or any(map(_is_batched, cotangents)):
+        fallback.say("The backward pass of a recurrent layer under vmap")
         return True
     return False
+
+
+def _is_batched(cotangent: Tensor | None) -> bool:
+    return cotangent is not None and bool(torch._C._functorch.is_legacy_batchedtensor(cotangent))

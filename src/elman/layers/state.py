@@ -5,6 +5,7 @@ from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import _register_namedtuple
 
 from elman.layers.checks import as_lengths, check_lengths
 
@@ -23,6 +24,9 @@ class LSTMState(NamedTuple):
     """h, (L·D, N, H): what the layer puts out, or its projection."""
     cell: Tensor
     """c, (L·D, N, H): what it remembers."""
+
+
+_register_namedtuple(LSTMState, serialized_type_name="elman.LSTMState")  # torch.export.save asks for a name
 
 
 @overload
