@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import itertools
 import pkgutil
 import re
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import elman
+from elman import cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,10 +46,34 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in inside if not (page.parent / target).exists()] == []
 
 
+def commands(page: Path, program: str) -> list[list[str]]:
+    """The words after `program`, wherever a bash block of the page runs it."""
+    found = []
+    for line in "".join(blocks(page, "bash")).replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="|>&;")
+        lexer.whitespace_split = True
+        for mark, words in itertools.groupby(lexer, key=lambda word: word in {"|", ">", "&&", ";"}):
+            first, *rest = words
+            if first == program and not mark:
+                found.append(rest)
+    return found
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    lines = "".join(blocks(page, "bash")).splitlines()
-    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("make ")]
-    for target in {word for command in commands for word in command[1:] if "=" not in word}:
+    for target in {word for words in commands(page, "make") for word in words if "=" not in word}:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name} shows make {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_have_these_verbs_and_flags(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in commands(page, "elman"):
+        assert cli.run([*words, "--help"]) == 0, f"elman {shlex.join(words)}: {capsys.readouterr().err}"
+
+
+def test_commands_are_found_in_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```bash\nmake demo  # see\nelman info a.elman | elman x \\\n  -o 'b c …' > d\n```\n")
+    assert commands(page, "make") == [["demo"]]
+    assert commands(page, "elman") == [["info", "a.elman"], ["x", "-o", "b c …"]]
