@@ -95,9 +95,7 @@ class Network:
         for kind in _CHOICES:
             _known(kind, getattr(self, kind))
         if self.E == "cross_entropy" and self.g not in ("softmax", "sigmoid"):
-            raise ValueError(
-                f"E is 'cross_entropy'; expected g = 'softmax' or 'sigmoid' (probabilities), got {self.g!r}"
-            )
+            raise ValueError(f"E is 'cross_entropy'; expected g = 'softmax' or 'sigmoid' with it, got {self.g!r}")
         U, V = np.shape(self.U), np.shape(self.V)
         if len(U) != 2 or len(V) != 2:
             raise ValueError(f"U and V have shapes {U} and {V}; expected (H, I) and (O, H)")
