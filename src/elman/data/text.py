@@ -1,0 +1,81 @@
+"""Reading text files, with errors that say which file and where in it."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from elman.data.tokens import normalise
+
+__all__ = ["STDIN", "read_text"]
+
+STDIN = "-"  # as a path: standard input
+
+_GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> str:
+    """Read one text file, or several as one text.
+
+    Parameters
+    ----------
+    paths
+        A path, several paths, or ``-`` for standard input.  Several texts follow one another in this order,
+        with a line end between them where the earlier one does not end in one.
+
+    Returns
+    -------
+    str
+        The text in normal form NFC, without a byte order mark at the start of a file, line ends as they were.
+
+    Raises
+    ------
+    OSError
+        If a path cannot be read; the subclass says why (FileNotFoundError, PermissionError, …).
+    ValueError
+        If a file is empty or is not UTF-8; the message names the file and the byte offset.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "note.txt")
+    >>> _ = path.write_text("cafe\\u0301", encoding="utf-8")
+    >>> read_text(path)
+    'café'
+    """
+    listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if not listed:
+        raise ValueError("no file was given; expected at least one path, or - for standard input")
+    texts = [_read_one(path) for path in listed]
+    between = ["" if text.endswith("\n") else "\n" for text in texts[:-1]] + [""]
+    return normalise("".join(part for pair in zip(texts, between, strict=True) for part in pair))
+
+
+def _read_one(path: str | os.PathLike[str]) -> str:
+    name = "standard input" if os.fspath(path) == STDIN else os.fspath(path)
+    try:
+        data = sys.stdin.buffer.read() if os.fspath(path) == STDIN else Path(path).read_bytes()
+    except OSError as error:
+        raise type(error)(f"cannot read {name}: {_reason(error)}") from error
+    try:
+        text = data.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        raise ValueError(_not_utf8(name, data, error)) from error
+    if not text:
+        raise ValueError(f"{name} is empty; expected a text")
+    return text
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> str:
+    if data.startswith(_GZIP):
+        return f"{name} is compressed with gzip; unpack it first, for instance: gunzip -c {name} | elman train lm -"
+    line = data.count(b"\n", 0, error.start) + 1
+    return (
+        f"{name} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} (line {line}); "
+        f"convert it, for instance: iconv -f LATIN1 -t UTF-8 {name}"
+    )
