@@ -1,0 +1,81 @@
+"""The largest error of the kernels' tanh and sigmoid over every float32, on every instruction set of this machine.
+
+    python benchmarks/activations.py             # all 2^32 bit patterns, some minutes
+    python benchmarks/activations.py --stride 64
+
+Errors are against float64: in units in the last place of the exact result where that is a normal float, and absolute.
+Results below the normal range may be zero; their largest absolute error stands in the last column.
+"""
+
+import argparse
+from dataclasses import dataclass
+
+import torch
+
+from elman import _kernels
+
+FUNCTIONS = {"tanh": (0, torch.tanh), "sigmoid": (1, torch.sigmoid)}
+CHUNK = 2**22
+
+
+@dataclass
+class Largest:
+    """The largest errors met so far, and where."""
+
+    units: float = 0.0
+    at: float = 0.0
+    absolute: float = 0.0
+    below_normal: float = 0.0
+    wrong_nan: int = 0
+
+    def take(self, x: torch.Tensor, y: torch.Tensor, exact: torch.Tensor) -> None:
+        self.wrong_nan += int((x.isnan() != y.isnan()).sum())
+        finite = ~x.isnan()
+        error = (y.double() - exact).abs()
+        self.absolute = max(self.absolute, _largest(error[finite]))
+        normal = finite & (exact.abs() >= 2.0**-125)
+        self.below_normal = max(self.below_normal, _largest(error[finite & ~normal]))
+        units = error / torch.ldexp(torch.ones_like(exact), torch.frexp(exact)[1] - 24)
+        units[~normal] = 0
+        place = int(units.argmax())
+        if float(units[place]) > self.units:
+            self.units, self.at = float(units[place]), float(x[place])
+
+
+def _largest(values: torch.Tensor) -> float:
+    return float(values.max()) if values.numel() else 0.0
+
+
+def measure(isa: str, name: str, stride: int) -> Largest:
+    """Runs one function over the float32 numbers whose bits are multiples of `stride`."""
+    _kernels.set_isa(isa)
+    code, exact_function = FUNCTIONS[name]
+    largest = Largest()
+    for first in range(-(2**31), 2**31, CHUNK * stride):
+        bits = torch.arange(first, min(first + CHUNK * stride, 2**31), stride, dtype=torch.int64).to(torch.int32)
+        x = bits.view(torch.float32)
+        y = torch.empty_like(x)
+        _kernels.activate(code, 4, x.numel(), x.data_ptr(), y.data_ptr())
+        largest.take(x, y, exact_function(x.double()))
+    return largest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--stride", type=int, default=1, help="distance between the bit patterns taken (default: 1, all)"
+    )
+    stride = parser.parse_args().stride
+    print(f"{'isa':9} {'function':9} {'ulp':>6} {'at x =':>14} {'absolute':>10} {'below normal':>13} {'wrong NaN':>10}")
+    for isa in _kernels.isas():
+        for name in FUNCTIONS:
+            found = measure(isa, name, stride)
+            print(
+                f"{isa:9} {name:9} {found.units:6.2f} {found.at:14.7g} {found.absolute:10.2e} "
+                f"{found.below_normal:13.2e} {found.wrong_nan:10d}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
