@@ -6,7 +6,7 @@ far back a single answer looks.
 
 import numpy as np
 
-from elman.bptt import Network, backward, error_terms, errors, forward, local_error_terms, output_error_terms, sgd
+from elman.bptt import Network, backward, error_terms, errors, forward, layer_below, output_error_terms, sgd
 
 
 def sequence(random: np.random.Generator, steps: int) -> tuple[np.ndarray, list[np.ndarray | None]]:
@@ -32,7 +32,7 @@ def main() -> None:
     print(f"right on 1000 new steps: {right:.0%}")
 
     last = [None] * 1000 + [y[-1]]  # one error, at the last step
-    local = local_error_terms(network, run, output_error_terms(network, run, last))
+    local = layer_below(output_error_terms(network, run, last), network.V, network.f, run.net)
     sizes = np.linalg.norm(error_terms(network, run, local), axis=1)
     print("size of the error term at t, t-1, ...:", " ".join(f"{size / sizes[-1]:.4f}" for size in sizes[:-7:-1]))
 
