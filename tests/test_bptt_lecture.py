@@ -202,6 +202,7 @@ RUN = bptt.forward(network(), [A, B, C])
         (lambda net: bptt.truncated_backward(net, RUN, [A] * 3, 2, 1), "k1 = 2 and k2 = 1; expected 1 <= k1 <= k2"),
         (lambda net: bptt.truncated_backward(net, RUN, [A] * 3, 0, 1), "k1 = 0 and k2 = 1; expected 1 <= k1 <= k2"),
         (lambda net: bptt.through_time(net, RUN, 1, 2), "t = 1 and k = 2; expected 0 <= k <= t < T = 3"),
+        (lambda net: bptt.influence(net, RUN, 3, 0), "t = 3 and k = 0; expected 0 <= k <= t < T = 3"),
         (lambda net: bptt.influence(net, RUN, 2, -1), "t = 2 and k = -1; expected 0 <= k <= t < T = 3"),
         (lambda net: bptt.transition(net, RUN, 0), "t = 0; expected 1 <= t < T = 3: a transition leads from t-1 to t"),
         (lambda net: bptt.identity_tensor(64), "∂W/∂W has n⁴ numbers, 134,217,728 bytes for n = 64; expected n <= 32"),

@@ -209,8 +209,8 @@ def expansion(t: int) -> str:
 
 def influence(network: Network, run: Run, t: int, k: int) -> Array:
     """∂o_t/∂x_k = g'(z_t) V diag[f'(net_t)] (∂net_t/∂net_k) U, (O, I), for k ≤ t: how far o_t still sees x_k."""
-    to_net = jacobian(network.g, run.z[t]) @ network.V * derivative(network.f, run.net[t])
-    return to_net @ through_time(network, run, t, k) @ network.U
+    between = through_time(network, run, t, k)
+    return (jacobian(network.g, run.z[t]) @ network.V * derivative(network.f, run.net[t])) @ between @ network.U
 
 
 # --- the error and its error terms ------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def errors(network: Network, run: Run, targets: Steps) -> Array:
 
 
 def output_error_term(network: Network, z: Array, y: Array) -> Array:
-    """∂E^(t)/∂z_t (O,): (o - y)ᵀ g'(z) for the squared error, o Σ_i y_i - y (softmax) or o - y (sigmoid) else."""
+    """∂E^(t)/∂z_t (O,): (o - y)ᵀ g'(z) if squared; for cross-entropy o Σ_i y_i - y (softmax), o - y (sigmoid)."""
     o = activation(network.g, z)
     if network.E == "squared":
         return (o - y) @ jacobian(network.g, z)
@@ -275,7 +275,7 @@ def transition(network: Network, run: Run, t: int) -> Array:
 def through_time(network: Network, run: Run, t: int, k: int) -> Array:
     """∂net_t/∂net_k, (H, H), the product of equation (3): W diag[f'(net_{t-1})] ⋯ W diag[f'(net_k)].
 
-    Its factors do not commute: the latest step stands on the left, the earliest on the right.  None for k = t.
+    Its factors do not commute: the latest step stands on the left, the earliest on the right.  k = t: identity.
     """
     if not 0 <= k <= t < len(run.net):
         raise ValueError(f"t = {t} and k = {k}; expected 0 <= k <= t < T = {len(run.net)}")
@@ -431,7 +431,7 @@ def train(
 
 def _checked(value: ArrayLike, name: str, letters: str, shape: tuple[int, ...]) -> Array:
     """A float64 copy of `value`, which must have the given shape."""
-    array = np.array(value)
+    array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} holds {array.dtype}; expected real numbers")
     if array.shape != shape:
