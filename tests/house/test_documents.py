@@ -60,6 +60,13 @@ def commands(page: Path, program: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_named_in_the_text_exist(page: Path) -> None:
+    """A path in backquotes; NAME stands for a name that the reader chooses."""
+    paths = re.findall(r"`((?:src|kernels|tests|docs|examples|benchmarks)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in {word for words in commands(page, "make") for word in words if "=" not in word}:
