@@ -1,0 +1,17 @@
+"""``elman train TASK``: one file a task, and one line here."""
+
+import typer
+
+from elman.cli.commands import Tasks, Verb
+from elman.cli.train import lm
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    cls=Tasks,
+    help="Train a model: elman train TASK DATA… -o MODEL.",
+    epilog="[dim]elman train TASK --help tells more about each task.[/dim]",
+    subcommand_metavar="TASK DATA… -o MODEL",
+    rich_markup_mode="rich",
+)
+app.command("lm", cls=Verb, epilog=lm.EXAMPLES)(lm.train_language_model)

@@ -1,0 +1,54 @@
+"""The files of a training, looked at before it starts: no hours of work for nothing, nothing overwritten by mistake."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from elman.cli.errors import CommandLineError, note
+
+__all__ = ["check_files"]
+
+
+def check_files(read: Sequence[Path], output: Path, checkpoint: Path, log: Path | None, resume: bool) -> None:
+    """Raise unless a training can read and write what it will.
+
+    Parameters
+    ----------
+    read
+        Files of data.
+    output, checkpoint, log
+        Files that will be written.
+    resume
+        Whether the checkpoint will be read first.
+
+    Raises
+    ------
+    ValueError
+        If a file would be read and written, or the model would replace a file that is none, or there is no
+        checkpoint to resume.
+    OSError
+        If a file cannot be written.
+    """
+    from elman.tasks import check_writable
+
+    taken = {path.resolve() for path in read}
+    for path in (output, checkpoint, *([log] if log else [])):
+        if path.resolve() in taken:
+            raise CommandLineError(f"{path} would be used twice and overwritten; give the output another name")
+        taken.add(path.resolve())
+        check_writable(path)
+    _check_not_foreign(output)
+    if resume and not checkpoint.exists():
+        raise CommandLineError(f"there is no {checkpoint} to resume; leave --resume out to start anew")
+    if checkpoint.exists() and not resume:
+        note(f"replacing {checkpoint} of a run that did not finish; --resume would go on with it", "note")
+
+
+def _check_not_foreign(output: Path) -> None:
+    """A model may replace a model, but not what the shell made of ``-o *.txt``."""
+    from elman.tasks.model_file import ModelFileError, read_file
+
+    if output.exists() and output.stat().st_size:
+        try:
+            read_file(output, "model")
+        except ModelFileError as error:
+            raise CommandLineError(f"{error}; it will not be overwritten: remove it or give another name") from error
