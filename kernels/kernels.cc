@@ -1,7 +1,8 @@
 // Everything for one instruction set: the build compiles this file once for each, with its flags and its name in
 // ELMAN_ISA_NAME.  All else here has internal linkage, so that the linker can never give an old processor the copy of
 // an inline function that was compiled for a new one; tests/kernels/test_symbols.py reads the symbols.
-#include "scan.h"
+#include "backward.h"
+#include "forward.h"
 
 namespace elman {
 namespace {

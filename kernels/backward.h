@@ -1,0 +1,348 @@
+// The backward pass of a layer: the error terms step by step, newest first, then a chunk's sums over time.
+#pragma once
+#include "packing.h"
+
+namespace elman {
+namespace {
+
+template <class T>
+struct BackwardWeights {
+  T *ih, *hh;  // packed: [width, I] and [width, H] in panels
+};
+
+// The weight gradients of one task, in the columns' order.
+template <class T>
+struct Share {
+  T *ih, *hh;      // [width, Ip], [width, Hp]
+  T *b_ih, *b_hh;  // [width]
+};
+
+template <class T>
+struct BackwardScratch {
+  Index *row, *length, *active;  // [n], [n], [R]
+  const T** rows;       // [R] rows of one operand of a product
+  T** out;              // [R] rows of its result
+  const T** later;      // [n] rows of delta of step s+1
+  const T **h, **before, **dy, **save;  // [n] rows of h_t, h_{t-1}, dE/dy_t, saved numbers of a step
+  T *delta, *delta_in;  // [R, width] dE/d(W h + b_hh), dE/d(U x + b_ih): one buffer unless the cell keeps them apart
+  T* next;              // [n, width] delta of the oldest step of the newer chunk
+  T *dh, *dc;           // [n, Hp] carried: the part of dE/dh that does not go through W, and dE/dc
+  T *strips, *panel;    // packed operands of the products
+  T* dx;                // [T, N, I], the reverse direction's
+  Share<T> share;
+};
+
+template <class C, class T>
+struct BackwardPlan {
+  const BackwardCall<T>& call;
+  Layout<C, T> at;
+  Division division;
+  BackwardWeights<T> weights[2];
+  BackwardScratch<T>* tasks;
+
+  explicit BackwardPlan(const BackwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape) {}
+
+  bool wants_x() const { return call.dx.data != nullptr; }
+  bool wants_weights(int d) const {
+    const Weights<T>& w = call.dweights[d];
+    return w.ih || w.hh || w.b_ih || w.b_hh;
+  }
+
+  void place(Arena& arena) {
+    const Shape& s = call.shape;
+    T* reverse_dx = nullptr;
+    for (int d = 0; d < division.directions; d++) {
+      weights[d].ih = wants_x() ? arena.take<T>(at.width * at.Ip) : nullptr;
+      weights[d].hh = arena.take<T>(at.width * at.Hp);
+      if (d == 1 && wants_x()) reverse_dx = arena.take<T>(s.T * s.N * s.I);
+    }
+    BackwardScratch<T>* all = arena.take<BackwardScratch<T>>(division.tasks());
+    tasks = all;
+    const Index n = (s.N + division.groups - 1) / division.groups;
+    const Index R = scratch_rows(n, s);
+    const Index slack = lanes<T>;  // whole vectors are read past a packed strip and past delta
+    for (int i = 0; i < division.tasks(); i++) {
+      BackwardScratch<T> mine;
+      mine.row = arena.take<Index>(n);
+      mine.length = arena.take<Index>(n);
+      mine.active = arena.take<Index>(R);
+      mine.rows = arena.take<const T*>(R);
+      mine.out = arena.take<T*>(R);
+      mine.later = arena.take<const T*>(n);
+      mine.h = arena.take<const T*>(n);
+      mine.before = arena.take<const T*>(n);
+      mine.dy = arena.take<const T*>(n);
+      mine.save = arena.take<const T*>(n);
+      mine.delta = arena.take<T>(R * at.width + slack);
+      mine.delta_in = C::apart ? arena.take<T>(R * at.width + slack) : mine.delta;
+      mine.next = arena.take<T>(n * at.width);
+      mine.dh = arena.take<T>(n * at.Hp);
+      mine.dc = C::has_cell ? arena.take<T>(n * at.Hp) : nullptr;
+      mine.strips = arena.take<T>(R * at.width + slack);
+      mine.panel = arena.take<T>(R * panel_vectors * lanes<T>);
+      mine.dx = reverse_dx;
+      mine.share.ih = arena.take<T>(at.width * at.Ip);
+      mine.share.hh = arena.take<T>(at.width * at.Hp);
+      mine.share.b_ih = arena.take<T>(at.width);
+      mine.share.b_hh = C::apart ? arena.take<T>(at.width) : mine.share.b_ih;
+      if (all) all[i] = mine;
+    }
+  }
+};
+
+// The rows of one backward step, and what they carry.
+template <class T>
+struct BackwardStep {
+  const T* const* later;  // rows of delta_{t+1}
+  const T* const* dy;     // rows of dE/dy_t, or null: zeros
+  const T *const *h, *const *before, *const *save;
+  T *dh, *dc;             // [n, Hp]
+  T *delta, *delta_in;    // [n, width]
+
+  ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index width) const {
+    return {later + i,  dy ? dy + i : nullptr, h + i, before + i, save + i, dh + i * Hp, dc ? dc + i * Hp : nullptr,
+            delta + i * width, delta_in + i * width};
+  }
+};
+
+// dE/dh_t = dE/dy_t + delta_{t+1} W + what is carried; then the cell's error terms.  `recurs`: there is a step t+1.
+template <class C, class T>
+void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardStep<T>& step, bool recurs) {
+  constexpr int G = C::gates;
+  panels(at.units, panel_vectors, [&](Index unit, int vectors) {
+    const Index column = unit * lanes<T>;
+    strips(n, block_rows(vectors), [&](Index begin, int rows) {
+      Block<T> block;
+      for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++) {
+          const Index u = column + j * lanes<T>;
+          Vec<T> sum = step.dy ? load_part(step.dy[begin + i] + u, at.H - u) : zeros<T>();
+          if (C::carries || !recurs) sum += load(step.dh + (begin + i) * at.Hp + u);
+          block.sums[i * vectors + j] = sum;
+        }
+      if (recurs) multiply(block, rows, vectors, at.width, PointedRows<T>{step.later + begin}, hh + column * at.width);
+      for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++) {
+          const Index row = begin + i, u = column + j * lanes<T>, gate = row * at.width + (unit + j) * G * lanes<T>;
+          StepGradient<T> d{block.sums[i * vectors + j], zeros<T>(), zeros<T>(), zeros<T>()};
+          Vec<T> delta[G], h = zeros<T>(), before = zeros<T>();
+          if constexpr (C::has_cell) d.c = load(step.dc + row * at.Hp + u);
+          if constexpr (C::carries) before = load_part(step.before[row] + u, at.H - u);
+          if constexpr (C::saved == 0) h = load_part(step.h[row] + u, at.H - u);
+          const T* kept = C::saved ? step.save[row] + (unit + j) * C::saved * lanes<T> : nullptr;
+          C::template backward<T>(d, before, h, kept, delta);
+          for (int g = 0; g < G; g++) store(step.delta + gate + g * lanes<T>, delta[g]);
+          if constexpr (C::apart)
+            for (int g = 0; g < G; g++) store(step.delta_in + gate + g * lanes<T>, g < G - 1 ? delta[g] : d.last);
+          if constexpr (C::carries) store(step.dh + row * at.Hp + u, d.carry);
+          if constexpr (C::has_cell) store(step.dc + row * at.Hp + u, d.c);
+        }
+    });
+  });
+}
+
+// sums[column] += the columns of R rows.
+template <class T>
+void add_rows(Index R, Index width, const T* rows, T* sums) {
+  for (Index c = 0; c < width; c += lanes<T>) {
+    Vec<T> sum = load(sums + c);
+    for (Index r = 0; r < R; r++) sum += load(rows + r * width + c);
+    store(sums + c, sum);
+  }
+}
+
+template <class C, class T>
+class BackwardTask {
+ public:
+  BackwardTask(const BackwardPlan<C, T>& plan, int task)
+      : plan_(plan), call_(plan.call), at_(plan.at), shape_(plan.call.shape), d_(task / plan.division.groups),
+        w_(plan.weights[d_]), mine_(plan.tasks[task]),
+        rows_(deal_rows(plan.division, task % plan.division.groups, shape_, call_.batch, d_ == 1, mine_.row,
+                        mine_.length)) {}
+
+  void run() {
+    start();
+    const Index steps = chunk_steps(rows_.n, at_.H), chunks = (rows_.steps + steps - 1) / steps;
+    for (Index chunk = chunks - 1; chunk >= 0; chunk--) {
+      const Index end = (chunk + 1) * steps < rows_.steps ? (chunk + 1) * steps : rows_.steps;
+      const Index R = scan_chunk(chunk * steps, end);
+      if (plan_.wants_weights(d_)) add_weight_gradients(chunk * steps, end, R);
+      if (plan_.wants_x()) write_input_gradients(chunk * steps, end, R);
+    }
+    finish();
+  }
+
+ private:
+  T* state(const T* states, Index i) const {
+    return const_cast<T*>(states) + (d_ * shape_.N + rows_.row[i]) * at_.H;
+  }
+  const T* y_row(Index i, Index s) const { return call_.y.at(rows_.time(i, s), rows_.row[i]) + d_ * at_.H; }
+  const T* h_before(Index i, Index s) const { return s == 0 ? state(call_.h0, i) : y_row(i, s - 1); }
+  T* dx_row(Index i, Index t) const {
+    return d_ == 0 ? call_.dx.at(t, rows_.row[i]) : mine_.dx + (t * shape_.N + rows_.row[i]) * at_.I;
+  }
+
+  void start() {
+    for (Index i = 0; i < rows_.n; i++) {
+      copy_padded<T>(mine_.dh + i * at_.Hp, call_.dh_n ? state(call_.dh_n, i) : nullptr, at_.H);
+      if (C::has_cell) copy_padded<T>(mine_.dc + i * at_.Hp, call_.dc_n ? state(call_.dc_n, i) : nullptr, at_.H);
+    }
+    if (plan_.wants_weights(d_)) {
+      fill(mine_.share.ih, T(0), at_.width * at_.Ip);
+      fill(mine_.share.hh, T(0), at_.width * at_.Hp);
+      fill(mine_.share.b_ih, T(0), at_.width);
+      if (C::apart) fill(mine_.share.b_hh, T(0), at_.width);
+    }
+  }
+
+  // The error terms of steps end-1 down to begin; returns how many rows they have.
+  Index scan_chunk(Index begin, Index end) {
+    Index R = 0, n = rows_.active(begin, rows_.n);
+    for (Index s = begin; s < end; s++) R += mine_.active[s - begin] = n = rows_.active(s, n);
+    Index row = R, later = rows_.active(end, n);
+    for (Index s = end - 1; s >= begin; s--) {
+      n = mine_.active[s - begin];
+      row -= n;
+      const T* newer = s + 1 == end ? mine_.next : mine_.delta + (row + n) * at_.width;
+      for (Index i = 0; i < n; i++) {
+        const Index t = rows_.time(i, s);
+        mine_.later[i] = newer + i * at_.width;
+        mine_.h[i] = y_row(i, s);
+        mine_.before[i] = h_before(i, s);
+        if (call_.dy.data) mine_.dy[i] = call_.dy.at(t, rows_.row[i]) + d_ * at_.H;
+        if (C::saved) mine_.save[i] = saved_row(at_, call_.saved, shape_, d_, t, rows_.row[i]);
+      }
+      const BackwardStep<T> step{mine_.later, call_.dy.data ? mine_.dy : nullptr, mine_.h, mine_.before, mine_.save,
+                                 mine_.dh, mine_.dc, mine_.delta + row * at_.width, mine_.delta_in + row * at_.width};
+      if (later > 0) backward_step<C, T>(at_, w_.hh, later, step, true);
+      if (n > later) backward_step<C, T>(at_, w_.hh, n - later, step.from(later, at_.Hp, at_.width), false);
+      later = n;
+    }
+    copy(mine_.next, mine_.delta, mine_.active[0] * at_.width);
+    return R;
+  }
+
+  // Calls f(row of the chunk, row of the batch, step) for the rows of a chunk in their order.
+  template <class F>
+  void for_rows(Index begin, Index end, const F& f) const {
+    Index r = 0;
+    for (Index s = begin; s < end; s++)
+      for (Index i = 0; i < mine_.active[s - begin]; i++) f(r++, i, s);
+  }
+
+  void add_weight_gradients(Index begin, Index end, Index R) {
+    const Share<T>& share = mine_.share;
+    pack_strips(R, at_.width, mine_.delta, at_.width, mine_.strips);
+    for_rows(begin, end, [&](Index r, Index i, Index s) { mine_.rows[r] = h_before(i, s); });
+    sums_of_products<T>(R, at_.width, mine_.strips, mine_.rows, at_.H, mine_.panel, share.hh);
+    if (C::apart) pack_strips(R, at_.width, mine_.delta_in, at_.width, mine_.strips);
+    for_rows(begin, end, [&](Index r, Index i, Index s) { mine_.rows[r] = call_.x.at(rows_.time(i, s), rows_.row[i]); });
+    sums_of_products<T>(R, at_.width, mine_.strips, mine_.rows, at_.I, mine_.panel, share.ih);
+    add_rows(R, at_.width, mine_.delta_in, share.b_ih);
+    if (C::apart) add_rows(R, at_.width, mine_.delta, share.b_hh);
+  }
+
+  void write_input_gradients(Index begin, Index end, Index R) {
+    for_rows(begin, end, [&](Index r, Index i, Index s) {
+      mine_.rows[r] = mine_.delta_in + r * at_.width;
+      mine_.out[r] = dx_row(i, rows_.time(i, s));
+    });
+    rows_times_panels<T>(R, at_.width, {mine_.rows}, w_.ih, at_.I, panel_vectors, nullptr, mine_.out);
+  }
+
+  // The gradients of the initial states, and zeros where there is no step.
+  void finish() {
+    const Index n = rows_.active(0, rows_.n);
+    for (Index i = 0; i < rows_.n; i++) {
+      if (call_.dh0 && (i >= n || C::carries)) copy(state(call_.dh0, i), mine_.dh + i * at_.Hp, at_.H);
+      if (call_.dc0) copy(state(call_.dc0, i), mine_.dc + i * at_.Hp, at_.H);
+      if (plan_.wants_x())
+        for (Index t = rows_.length_of(i); t < shape_.T; t++) fill(dx_row(i, t), T(0), at_.I);
+    }
+    if (!call_.dh0 || n == 0) return;
+    for (Index i = 0; i < n; i++) {
+      mine_.rows[i] = mine_.next + i * at_.width;
+      mine_.out[i] = state(call_.dh0, i);
+    }
+    T* through_w = mine_.delta;  // free by now; [n, H]
+    for (Index i = 0; i < n; i++) mine_.out[i] = through_w + i * at_.H;
+    rows_times_panels<T>(n, at_.width, {mine_.rows}, w_.hh, at_.H, panel_vectors, nullptr, mine_.out);
+    for (Index i = 0; i < n; i++) {
+      T* to = state(call_.dh0, i);
+      for (Index u = 0; u < at_.H; u++) to[u] = (C::carries ? to[u] : T(0)) + through_w[i * at_.H + u];
+    }
+  }
+
+  const BackwardPlan<C, T>& plan_;
+  const BackwardCall<T>& call_;
+  const Layout<C, T>& at_;
+  const Shape& shape_;
+  const int d_;
+  const BackwardWeights<T>& w_;
+  const BackwardScratch<T>& mine_;
+  const TaskRows rows_;
+};
+
+// Adds the tasks' shares of one gradient, task by task, for the gate rows of one part of the work.
+template <class C, class T>
+void join_rows(const BackwardPlan<C, T>& plan, int d, int part, int parts, T* Share<T>::*of, Index columns,
+               Index stride, T* out) {
+  if (!out) return;
+  const Layout<C, T>& at = plan.at;
+  const int groups = plan.division.groups;
+  const BackwardScratch<T>* tasks = plan.tasks + d * groups;
+  const Index first = at.H * part / parts, last = at.H * (part + 1) / parts;
+  for (int g = 0; g < C::gates; g++)
+    for (Index u = first; u < last; u++) {
+      T* to = out + (g * at.H + u) * columns;
+      const Index from = at.column(g, u) * stride;
+      copy(to, tasks[0].share.*of + from, columns);
+      for (int group = 1; group < groups; group++) {
+        const T* add = tasks[group].share.*of + from;
+        for (Index k = 0; k < columns; k++) to[k] += add[k];
+      }
+    }
+}
+
+template <class C, class T>
+void join(const BackwardPlan<C, T>& plan, int part, int parts) {
+  const Layout<C, T>& at = plan.at;
+  const Shape& s = plan.call.shape;
+  for (int d = 0; d < plan.division.directions; d++) {
+    const Weights<T>& w = plan.call.dweights[d];
+    join_rows(plan, d, part, parts, &Share<T>::hh, at.H, at.Hp, w.hh);
+    join_rows(plan, d, part, parts, &Share<T>::ih, at.I, at.Ip, w.ih);
+    join_rows(plan, d, part, parts, &Share<T>::b_ih, Index(1), Index(1), w.b_ih);
+    join_rows(plan, d, part, parts, &Share<T>::b_hh, Index(1), Index(1), w.b_hh);
+  }
+  if (plan.division.directions == 2 && plan.wants_x())
+    for (Index t = s.T * part / parts; t < s.T * (part + 1) / parts; t++)
+      for (Index row = 0; row < s.N; row++) {
+        T* to = plan.call.dx.at(t, row);
+        const T* add = plan.tasks[plan.division.groups].dx + (t * s.N + row) * s.I;
+        for (Index k = 0; k < s.I; k++) to[k] += add[k];
+      }
+}
+
+template <class C, class T>
+void backward(const BackwardCall<T>& call) {
+  BackwardPlan<C, T> plan(call);
+  plan_scratch(plan);
+  const Layout<C, T>& at = plan.at;
+  const int parts = call.threads;
+  for_tasks(parts, parts, [&](int part) {
+    const Index hidden = panel_count(at.units), inputs = panel_count(vectors_of<T>(at.I));
+    for (int d = 0; d < plan.division.directions; d++) {
+      pack_backward<C, T>(at, call.weights[d].hh, at.H, hidden * part / parts, hidden * (part + 1) / parts,
+                          plan.weights[d].hh);
+      if (plan.wants_x())
+        pack_backward<C, T>(at, call.weights[d].ih, at.I, inputs * part / parts, inputs * (part + 1) / parts,
+                            plan.weights[d].ih);
+    }
+  });
+  for_tasks(call.threads, plan.division.tasks(), [&](int task) { BackwardTask<C, T>(plan, task).run(); });
+  for_tasks(parts, parts, [&](int part) { join(plan, part, parts); });
+}
+
+}  // namespace
+}  // namespace elman

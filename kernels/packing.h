@@ -1,0 +1,53 @@
+// The weights of a layer, packed into panels for the products of the scan.  A call packs them anew: a cache could not
+// know that an optimiser has changed them.
+#pragma once
+#include "scan.h"
+
+namespace elman {
+namespace {
+
+// Packs columns [first, last) of a forward matrix [gate columns, K] given as torch has it, [G*H, K].
+template <class C, class T>
+void pack_forward(const Layout<C, T>& at, const T* w, Index K, Index first_unit, Index last_unit, T* packed) {
+  constexpr int per_panel = units_per_panel<C>;
+  for (Index unit = first_unit; unit < last_unit; unit++) {
+    const Index panel = unit / per_panel * per_panel;  // its first vector of units
+    const Index in_panel = at.units - panel < per_panel ? at.units - panel : per_panel;
+    const Index width = in_panel * C::gates * lanes<T>;
+    T* to = packed + panel * C::gates * lanes<T> * K + (unit - panel) * C::gates * lanes<T>;
+    for (int g = 0; g < C::gates; g++)
+      for (Index lane = 0; lane < lanes<T>; lane++) {
+        const Index u = unit * lanes<T> + lane;
+        T* column = to + g * lanes<T> + lane;
+        if (u < at.H) {
+          const T* from = w + (g * at.H + u) * K;
+          for (Index k = 0; k < K; k++) column[k * width] = from[k];
+        } else {
+          for (Index k = 0; k < K; k++) column[k * width] = 0;
+        }
+      }
+  }
+}
+
+// Packs panels [first, last) of a backward matrix: row k is the weights of gate column k, `columns` of them.
+template <class C, class T>
+void pack_backward(const Layout<C, T>& at, const T* w, Index columns, Index first_panel, Index last_panel, T* packed) {
+  const Index vectors = vectors_of<T>(columns);
+  for (Index panel = first_panel; panel < last_panel; panel++) {
+    const Index vector = panel * panel_vectors, begin = vector * lanes<T>;
+    const Index width = (vectors - vector < panel_vectors ? vectors - vector : panel_vectors) * lanes<T>;
+    const Index real = columns - begin < width ? columns - begin : width;
+    T* to = packed + begin * at.width;
+    for (Index u = 0; u < at.Hp; u++)
+      for (int g = 0; g < C::gates; g++) {
+        T* row = to + at.column(g, u) * width;
+        if (u < at.H) copy(row, w + (g * at.H + u) * columns + begin, real);
+        fill(row + (u < at.H ? real : 0), T(0), u < at.H ? width - real : width);
+      }
+  }
+}
+
+inline Index panel_count(Index vectors) { return (vectors + panel_vectors - 1) / panel_vectors; }
+
+}  // namespace
+}  // namespace elman
