@@ -42,19 +42,6 @@ _library.define(
 )
 
 
-def _outputs(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, batch_first: bool, save: bool) -> list[Tensor]:
-    """Room for what `layer` returns: y (T, N, D·H), h_n and for LSTM c_n (D, N, H), and saved if asked for."""
-    T, N, _ = x.shape
-    D, _, H = h0.shape
-    y = x.new_empty((N, T, D * H)).transpose(0, 1) if batch_first else x.new_empty((T, N, D * H))
-    outputs = [y, x.new_empty(h0.shape)]
-    if c0 is not None:
-        outputs.append(x.new_empty(c0.shape))
-    if save:
-        outputs.append(x.new_empty((D, T, N, _kernels.saved_size(cell, x.dtype.itemsize, 1, 1, int(H), 1))))
-    return outputs
-
-
 def _layer(
     cell: int,
     x: Tensor,
@@ -71,28 +58,32 @@ def _layer(
     check_weights(cell, x, h0, c0, weights)
     if lengths is not None:
         check_lengths(lengths, N, T)
+        lengths = lengths.contiguous()
+    x, h0, c0, *weights = _regular(x, h0, c0, weights)
     outputs = _outputs(cell, x, h0, c0, batch_first, save)
     y, h_n = outputs[:2]
-    x, h0, c0, weights = _rows(x), h0.contiguous(), _contiguous(c0), [_contiguous(w) for w in weights]
     _kernels.forward(
         cell, x.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
-        x.data_ptr(), x.stride(0), x.stride(1), _address(lengths), h0.data_ptr(), _address(c0),
-        [_address(w) for w in weights],
-        y.data_ptr(), y.stride(0), y.stride(1), h_n.data_ptr(), 0 if c0 is None else outputs[2].data_ptr(),
+        *_placed(x), _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
+        *_placed(y), h_n.data_ptr(), 0 if c0 is None else outputs[2].data_ptr(),
         outputs[-1].data_ptr() if save else 0,
     )  # fmt: skip
     return outputs
 
 
-def _gradients(
-    x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None], wanted: Sequence[bool]
-) -> list[Tensor | None]:
-    """Room for the gradients of x, h0, c0 and the weights; None where not wanted."""
-    inputs = (_rows(x), h0, c0, *weights)
-    return [
-        None if not want or t is None else torch.empty_like(t) if t is inputs[0] else t.new_empty(t.shape)
-        for t, want in zip(inputs, wanted, strict=True)
-    ]
+def _fake_layer(
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Sequence[Tensor | None],
+    batch_first: bool,
+    save: bool,
+) -> list[Tensor]:
+    check_weights(cell, x, h0, c0, weights)
+    x, h0, c0, *_ = _regular(x, h0, c0, ())
+    return _outputs(cell, x, h0, c0, batch_first, save)
 
 
 def _layer_backward(
@@ -109,23 +100,64 @@ def _layer_backward(
     dc_n: Tensor | None,
     wanted: Sequence[bool],
 ) -> list[Tensor]:
-    """Backward on the CPU: the wanted gradients among those of x, h0, c0 and the weights, in this order."""
+    """Backward on the CPU: the wanted gradients among those of x, h0, c0 and the weights, in this order.
+
+    The other arguments are what `layer` was given and returned; they are not checked again.
+    """
     T, N, I = x.shape  # noqa: E741
     D, _, H = h0.shape
-    gradients = _gradients(x, h0, c0, weights, wanted)
-    dx, dh0, dc0 = gradients[:3]
-    x, h0, c0, weights = _rows(x), h0.contiguous(), _contiguous(c0), [_contiguous(w) for w in weights]
-    y, dy = _rows(y), None if dy is None else _rows(dy)
+    x, h0, c0, *weights = inputs = _regular(x, h0, c0, weights)
+    gradients = [
+        torch.empty_like(t) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)
+    ]
+    dx, dh0, dc0, *dweights = gradients
+    y, dy, lengths = _rows(y), None if dy is None else _rows(dy), _contiguous(lengths)
     dh_n, dc_n = _contiguous(dh_n), _contiguous(dc_n)
     _kernels.backward(
         cell, x.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
-        x.data_ptr(), x.stride(0), x.stride(1), _address(lengths), h0.data_ptr(), _address(c0),
-        [_address(w) for w in weights],
-        y.data_ptr(), y.stride(0), y.stride(1), saved.data_ptr(),
-        *_placed(dy), _address(dh_n), _address(dc_n), *_placed(dx), _address(dh0), _address(dc0),
-        [_address(g) for g in gradients[3:]],
+        *_placed(x), _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
+        *_placed(y), saved.data_ptr(), *_placed(dy), _address(dh_n), _address(dc_n),
+        *_placed(dx), _address(dh0), _address(dc0), [_address(g) for g in dweights],
     )  # fmt: skip
     return [g for g in gradients if g is not None]
+
+
+def _fake_layer_backward(
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Sequence[Tensor | None],
+    y: Tensor,
+    saved: Tensor,
+    dy: Tensor | None,
+    dh_n: Tensor | None,
+    dc_n: Tensor | None,
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    inputs = _regular(x, h0, c0, weights)
+    return [torch.empty_like(t) for t, want in zip(inputs, wanted, strict=True) if t is not None and want]
+
+
+def _regular(
+    x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None]
+) -> tuple[Tensor, Tensor, Tensor | None, *tuple[Tensor | None, ...]]:
+    """The inputs in the layouts that the kernels read; copies of those that have others."""
+    return _rows(x), h0.contiguous(), _contiguous(c0), *[_contiguous(w) for w in weights]
+
+
+def _outputs(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, batch_first: bool, save: bool) -> list[Tensor]:
+    """Room for what `layer` returns: y (T, N, D·H), h_n and for LSTM c_n (D, N, H), and saved if asked for."""
+    T, N, _ = x.shape
+    D, _, H = h0.shape
+    y = x.new_empty((N, T, D * H)).transpose(0, 1) if batch_first else x.new_empty((T, N, D * H))
+    outputs = [y, torch.empty_like(h0)]
+    if c0 is not None:
+        outputs.append(torch.empty_like(c0))
+    if save:
+        outputs.append(x.new_empty((D, T, N, _kernels.saved_size(cell, x.dtype.itemsize, 1, 1, int(H), 1))))
+    return outputs
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -144,37 +176,6 @@ def _address(x: Tensor | None) -> int:
 def _placed(x: Tensor | None) -> tuple[int, int, int]:
     """Address, time stride and row stride of a (T, N, ·) tensor."""
     return (0, 0, 0) if x is None else (x.data_ptr(), x.stride(0), x.stride(1))
-
-
-def _fake_layer(
-    cell: int,
-    x: Tensor,
-    lengths: Tensor | None,
-    h0: Tensor,
-    c0: Tensor | None,
-    weights: Sequence[Tensor | None],
-    batch_first: bool,
-    save: bool,
-) -> list[Tensor]:
-    check_weights(cell, x, h0, c0, weights)
-    return _outputs(cell, x, h0, c0, batch_first, save)
-
-
-def _fake_layer_backward(
-    cell: int,
-    x: Tensor,
-    lengths: Tensor | None,
-    h0: Tensor,
-    c0: Tensor | None,
-    weights: Sequence[Tensor | None],
-    y: Tensor,
-    saved: Tensor,
-    dy: Tensor | None,
-    dh_n: Tensor | None,
-    dc_n: Tensor | None,
-    wanted: Sequence[bool],
-) -> list[Tensor]:
-    return [g for g in _gradients(x, h0, c0, weights, wanted) if g is not None]
 
 
 _library.impl("layer", _layer, "CPU")

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from numbers import Real
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -98,22 +98,21 @@ class RecurrentLayer(nn.Module):
                 text += f", {name}={getattr(self, name)}"
         return text
 
-    def _weights(self, index: int) -> list[Tensor | None]:
-        """The weights of one layer now, direction after direction."""
+    def _weights(self) -> list[list[Any]]:
+        """The weights of each layer as they are now, direction after direction: tensors, or None for no bias."""
         own = self._parameters  # a plain look-up: attribute access on a Module costs half a microsecond
-        return [None if n is None else own[n] if n in own else getattr(self, n) for n in self._names[index]]
+        return [[None if n is None else own[n] if n in own else getattr(self, n) for n in ns] for ns in self._names]
 
     def _run(
         self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None, lengths: Lengths
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run any form of input; the output has the same form."""
-        weights = self._weights(0)
-        first = weights[0]
-        assert first is not None
+        weights = self._weights()
+        first = weights[0][0]
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ValueError("lengths came with a PackedSequence, which carries its own; give one of them")
-            return self._run_packed(check_packed(input, self.input_size, first), hx, first)
+            return self._run_packed(check_packed(input, self.input_size, first), hx, weights)
         x = check_input(input, self.input_size, first, self.batch_first)
         batched = x.dim() == 3
         if not batched:
@@ -122,28 +121,29 @@ class RecurrentLayer(nn.Module):
             x = x.transpose(0, 1)
         N = x.shape[1]
         state = self._initial_state(x, hx, first, (N,) if batched else ())
-        y, *after = self._run_stack(x, None if lengths is None else as_lengths(lengths, N), state)
+        y, *after = self._run_stack(x, None if lengths is None else as_lengths(lengths, N), state, weights)
         if not batched:
             return y.squeeze(1), tuple(s.squeeze(1) for s in after)
         return (y.transpose(0, 1) if self.batch_first else y), tuple(after)
 
     def _run_packed(
-        self, packed: PackedSequence, hx: Sequence[Tensor] | None, first: Tensor
+        self, packed: PackedSequence, hx: Sequence[Tensor] | None, weights: list[list[Any]]
     ) -> tuple[PackedSequence, State]:
         data, sizes, order, back = packed
+        first = weights[0][0]
         state = self._initial_state(data, hx, first, (int(sizes[0]),))
         if not data.is_cpu:
-            return self._elsewhere().packed(packed, state)
+            return self._elsewhere(weights).packed(packed, state)
         x, lengths = pad_packed_sequence(PackedSequence(data, sizes))  # rows longest first, as they are packed
         if order is not None:
             state = tuple(s.index_select(1, order) for s in state)
-        y, *after = self._run_stack(x, lengths, state)
+        y, *after = self._run_stack(x, lengths, state, weights)
         if back is not None:
             after = [s.index_select(1, back) for s in after]
         return PackedSequence(pack_padded_sequence(y, lengths).data, sizes, order, back), tuple(after)
 
     def _initial_state(self, x: Tensor, hx: Sequence[Tensor] | None, first: Tensor, batch: tuple[int, ...]) -> State:
-        """The states as (L·D, N, ·) tensors: zeros, or the caller's, who has no N if his input is unbatched."""
+        """The states as (L·D, N, ·) tensors: zeros, or the caller's, who has no N if the input is unbatched."""
         LD, H, P = self.num_layers * self._directions, self.hidden_size, self.proj_size or self.hidden_size
         sizes = (P, H) if self._cell == reference.LSTM else (P,)
         if hx is not None:
@@ -154,24 +154,25 @@ class RecurrentLayer(nn.Module):
         hidden = x.new_zeros((LD, N, P))
         return (hidden,) if len(sizes) == 1 else (hidden, hidden if P == H else x.new_zeros((LD, N, H)))
 
-    def _run_stack(self, x: Tensor, lengths: Tensor | None, state: State) -> State:
+    def _run_stack(self, x: Tensor, lengths: Tensor | None, state: State, weights: list[list[Any]]) -> State:
         """Run all layers: x (T, N, I), states (L·D, N, ·) -> (y, *states)."""
         if not (x.is_cpu or x.is_meta):
-            return self._elsewhere().padded(x, lengths, state)
+            return self._elsewhere(weights).padded(x, lengths, state)
         if self.num_layers == 1:
-            return layer(self._cell, x, lengths, state, self._weights(0), self.batch_first)
+            return layer(self._cell, x, lengths, state, weights[0], self.batch_first)
         finals = []
-        for index, states in enumerate(zip(*(torch.split(s, self._directions) for s in state), strict=True)):
+        parts = zip(*(torch.split(s, self._directions) for s in state), strict=True)
+        for index, (mine, given) in enumerate(zip(weights, parts, strict=True)):
             top = index == self.num_layers - 1
-            x, *after = layer(self._cell, x, lengths, states, self._weights(index), self.batch_first and top)
+            x, *after = layer(self._cell, x, lengths, given, mine, self.batch_first and top)
             if self.dropout and self.training and not top:
                 x = dropout(x, self.dropout)
             finals.append(after)
         return (x, *(torch.cat(s) for s in zip(*finals, strict=True)))
 
-    def _elsewhere(self) -> Stack:
-        weights = [weight for index in range(self.num_layers) for weight in self._weights(index)]
-        return Stack(self._cell, weights, self.num_layers, self._directions, self.dropout, self.training)
+    def _elsewhere(self, weights: list[list[Any]]) -> Stack:
+        flat = [weight for mine in weights for weight in mine]
+        return Stack(self._cell, flat, self.num_layers, self._directions, self.dropout, self.training)
 
 
 class RNN(RecurrentLayer):
