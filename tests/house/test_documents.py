@@ -66,6 +66,17 @@ def test_files_named_in_the_text_exist(page: Path) -> None:
     assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
+def test_pages_named_in_the_code_exist() -> None:
+    files = [
+        file
+        for kind in ("py", "h", "cc")
+        for folder in ("src", "kernels")
+        for file in (ROOT / folder).rglob(f"*.{kind}")
+    ]
+    named = {page: file.name for file in files for page in re.findall(r"\bdocs/[\w-]+\.md", file.read_text("utf-8"))}
+    assert {page: file for page, file in named.items() if not (ROOT / page).exists()} == {}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
