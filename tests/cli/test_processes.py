@@ -91,8 +91,8 @@ def test_a_terminal_shows_progress_and_a_pipe_does_not(start: Start, text: Path)
     assert process.wait(PATIENCE) == 0
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
     assert "lstm 1 × 8, " in shown
-    assert re.search(r"loss \d\.\d{3} .* characters/s   0:00 left", shown)
-    assert re.search(r"0:00  validation loss \d\.\d{3}\r\n", shown)
+    assert re.search(r"loss \d\.\d{3} .* characters/s   \d:\d\d left", shown)
+    assert re.search(r"\d:\d\d  validation loss \d\.\d{3}\r\n", shown)
     assert shown.splitlines()[-1].startswith("elman: m: validation loss ")
 
     _, err = start(*command).communicate(timeout=PATIENCE)
@@ -112,3 +112,13 @@ def test_the_shell_is_told_how_to_complete(start: Start) -> None:
     words = {"_ELMAN_COMPLETE": "complete_bash", "COMP_WORDS": "elman tr", "COMP_CWORD": "1"}
     out, _ = start(env={**os.environ, **words}).communicate(timeout=PATIENCE)
     assert out.split() == [b"train"]
+
+
+def test_typed_lines_are_answered_one_by_one(start: Start, trained: Path) -> None:
+    process = start("predict", str(trained), "--top", "1", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line, first in ((b"the quic\n", b"k"), (b"the la\n", b"z")):
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(first), "an answer comes while standard input is still open"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from elman import LanguageModel, corpora, load
+from elman.cli.display import clock
 from elman.tasks import TrainingError
 
 Command = Callable[..., Any]  # the fixture `elman`: words to (code, out, err)
@@ -18,9 +19,9 @@ SMALL = ["--hidden", "8", "--epochs", "1"]
 def test_train_writes_the_model_and_says_so(elman: Command, text: Path) -> None:
     code, out, err = elman("train", "lm", "fox.txt", "-o", "fox.elman", *SMALL)
     metrics = load("fox.elman").metrics
-    loss, steps = f"{metrics['validation_loss']:.4f}", metrics["steps"]
+    loss, seconds, steps = f"{metrics['validation_loss']:.4f}", clock(metrics["seconds"]), metrics["steps"]
     assert (code, out) == (0, "")
-    assert err == f"elman: fox.elman: validation loss {loss} after 0:00, {steps} steps, 1.0 epochs\n"
+    assert err == f"elman: fox.elman: validation loss {loss} after {seconds}, {steps} steps, 1.0 epochs\n"
     assert {path.name for path in Path.cwd().iterdir()} == {"fox.txt", "fox.elman"}, "the checkpoint is gone"
 
 
@@ -74,9 +75,26 @@ def test_a_corpus(elman: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("m").metrics["training_tokens"] == 2700
 
 
-def test_a_time_budget(elman: Command, text: Path) -> None:
-    assert elman("train", "lm", "fox.txt", "-o", "m", "--hidden", "8", "--time", "0.5s").code == 0
-    assert load("m").metrics["seconds"] < 5
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {"time": None, "checkpoint_every": "60s", "seed": 0, "threads": None, "resume": None, "progress": None}),
+        (["--time", "90s", "--checkpoint-every", "10s"], {"time": "90s", "checkpoint_every": "10s", "epochs": None}),
+        (["--resume"], {"resume": Path("m.checkpoint"), "checkpoint": Path("m.checkpoint")}),
+    ],
+)
+def test_flags_of_a_run_reach_fit(
+    words: list[str], expected: dict[str, Any], elman: Command, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(self: LanguageModel, inputs: Any, **how: Any) -> None:
+        seen.update(how)
+        raise KeyboardInterrupt
+
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(LanguageModel, "fit", look)
+    Path("m.checkpoint").touch()
+    assert elman("train", "lm", "fox.txt", "-o", "m", *words).code == 130
+    assert {name: seen[name] for name in expected} == expected
 
 
 def test_a_model_replaces_a_model(elman: Command, text: Path, trained: Path) -> None:
