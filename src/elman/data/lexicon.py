@@ -41,8 +41,8 @@ class Lexicon:
     >>> lexicon = Lexicon.build("to be or not to be")
     >>> len(lexicon), lexicon["b"], lexicon["?"] == lexicon.other
     (8, 4, True)
-    >>> lexicon.indices("bet").tolist(), lexicon.tokens([4, 3, 2])
-    ([4, 3, 2], ['b', 'e', 't'])
+    >>> lexicon.indices("bet").tolist(), lexicon.tokens([4, 5, 3])
+    ([4, 5, 3], ['b', 'e', 't'])
     """
 
     def __init__(self, tokens: Iterable[str], *, counts: Sequence[int] | None = None, other: bool = True) -> None:

@@ -32,6 +32,17 @@ class Run:
     history: list[tuple[int, float, float]] = field(default_factory=list)  # step, seconds, validation loss
     best: dict[str, Tensor] = field(default_factory=dict)  # the weights of best_step
 
+    def figures(self, validation_tokens: int) -> dict[str, Any]:
+        """What a model file says of the run; `validation_tokens` there were, if fewer were not enough."""
+        return {
+            "validation_loss": self.best_loss,
+            "validation_tokens": min(validation_tokens, self.validation_tokens or validation_tokens),
+            "training_loss": self.loss,
+            "steps": self.step,
+            "best_step": self.best_step,
+            "seconds": self.seconds,
+        }
+
 
 def save_checkpoint(
     path: str | os.PathLike[str],

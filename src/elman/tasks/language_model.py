@@ -14,12 +14,12 @@ from elman.models.language_model import LanguageNetwork
 from elman.tasks.checkpoint import Run, read_checkpoint
 from elman.tasks.hyperparameters import Hyperparameters, Settings, embedding_width
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
-from elman.tasks.plan import Plan, make_plan
+from elman.tasks.plan import make_plan
 from elman.tasks.sampling import Sampling, most_probable, read, sample, until
 from elman.tasks.scoring import measures, score_blocks, score_carried
 from elman.tasks.text_learner import TextLearner
-from elman.tasks.texts import TextData, Texts, as_lines, as_text, encode, prepare, unknown_tokens
-from elman.tasks.training import Progress, train, using_threads
+from elman.tasks.texts import Texts, as_lines, as_text, encode, prepare, unknown_tokens
+from elman.tasks.training import Progress, TrainingError, train, using_threads
 
 __all__ = ["LanguageModel"]
 
@@ -186,8 +186,8 @@ class LanguageModel:
         OSError
             If a file cannot be read or written; found before training starts.
         TrainingError
-            If the loss is no longer a number.  The model then has the last good weights, as after
-            KeyboardInterrupt.
+            If the loss is no longer a number.  The model then has the weights of the best validation so far, as
+            after KeyboardInterrupt, and is not trained if there was none.
         """
         if targets is not None:
             raise TypeError("a language model takes no targets: the target of each token is the next one")
@@ -204,6 +204,8 @@ class LanguageModel:
         data = prepare(inputs, validation, given.tokens)
         settings = given.completed(plan.seconds, len(data.training), len(data.lexicon))
         windows = Windows(data.training, settings.batch, settings.window, plan.seed)
+        if len(data.validation) < 2:
+            raise ValueError(f"the validation text has {len(data.validation)} token; expected at least 2")
         facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
         if stored is not None and stored.description["data"] != facts["data"]:
             raise ValueError(
@@ -216,9 +218,13 @@ class LanguageModel:
         try:
             with using_threads(threads):
                 train(learner, plan, settings.learning_rate, run, task=facts, resume=stored, progress=progress, log=log)
+        except TrainingError:
+            self._parts = self._parts if run.best else None
+            raise
         finally:
             self.history = run.history
-            self.metrics = _figures_of(run, plan, windows, data)
+            sizes = {"training_tokens": len(data.training), "epochs": run.step / windows.per_epoch, "seed": plan.seed}
+            self.metrics = {**run.figures(len(data.validation) - 1), **sizes}
         return self
 
     def evaluate(self, data: Texts, *, protocol: str = "carried", block: int = 64) -> dict[str, float | int | str]:
@@ -435,19 +441,3 @@ class LanguageModel:
 
     def _sample(self) -> str:
         return "".join(self.generate(length=_SAMPLE_LENGTH, temperature=0.8, seed=0))
-
-
-def _figures_of(run: Run, plan: Plan, windows: Windows, data: TextData) -> dict[str, Any]:
-    """What a model file says of its training; losses in nats a token."""
-    used = len(data.validation) - 1
-    return {
-        "validation_loss": run.best_loss,
-        "validation_tokens": min(used, run.validation_tokens or used),
-        "training_loss": run.loss,
-        "training_tokens": len(data.training),
-        "steps": run.step,
-        "best_step": run.best_step,
-        "epochs": run.step / windows.per_epoch,
-        "seconds": run.seconds,
-        "seed": plan.seed,
-    }

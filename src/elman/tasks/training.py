@@ -39,7 +39,7 @@ _SMOOTHING = 0.02  # weight of the newest step in the loss and the speed that ar
 
 
 class TrainingError(ValueError):
-    """The loss is no longer a number.  The network holds the last good weights; the message says what to try."""
+    """The loss is no longer a number.  The message says what to try, and whether good weights were kept."""
 
 
 class Learner(Protocol):
@@ -124,7 +124,7 @@ def train(
     Raises
     ------
     TrainingError
-        If the loss or the gradient is no longer finite; the network has the best weights so far.
+        If the loss or the gradient is no longer finite; the network has the best weights so far, if there are any.
     KeyboardInterrupt
         After Ctrl-C, when the step under way is done and the checkpoint is written.  A second Ctrl-C stops at once.
     OSError
@@ -256,11 +256,11 @@ def _report(plan: Plan, run: Run, learner: Learner, rate: float, sample: str | N
 
 def _not_finite(run: Run, learning_rate: float, loss: float) -> TrainingError:
     what = f"the loss became {loss}" if not math.isfinite(loss) else "the gradient became infinite"
-    kept = f"those of step {run.best_step:,}, validation loss {run.best_loss:.3f}," if run.best else "those before it"
-    return TrainingError(
-        f"{what} at step {run.step + 1:,}; the last good weights, {kept} are kept. "
-        f"Try a lower learning rate, for instance {learning_rate / 4:.1g} instead of {learning_rate:g}"
-    )
+    kept = "before the first validation, so that there is nothing to keep"
+    if run.best:
+        kept = f"the weights of step {run.best_step:,} with validation loss {run.best_loss:.3f} are kept"
+    advice = f"try a lower learning rate, for instance {learning_rate / 4:.1g} instead of {learning_rate:g}"
+    return TrainingError(f"{what} at step {run.step + 1:,}, {kept}; {advice}")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,42 @@
+"""Reading any model: the file knows its task."""
+
+import os
+
+from elman.tasks.language_model import LanguageModel
+from elman.tasks.model_file import ModelFileError, read_file
+
+__all__ = ["load"]
+
+_TASKS = {LanguageModel.task: LanguageModel}
+
+
+def load(path: str | os.PathLike[str]) -> LanguageModel:
+    """Read a model that `save` or ``elman train`` wrote; the file says of which task.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is foreign, truncated, or from a newer version; the message says which.  A ValueError.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import elman
+    >>> elman.LanguageModel(hidden=16).fit("to be or not to be, " * 200, epochs=1).save("be.elman")
+    >>> elman.load("be.elman").info()["hidden"]
+    16
+    """
+    stored = read_file(path, "model")
+    task = stored.description["task"]
+    if task not in _TASKS:
+        raise ModelFileError(f"{os.fspath(path)} is of the task {task!r}; known are {', '.join(_TASKS)}")
+    try:
+        return _TASKS[task].from_stored(stored)
+    except ModelFileError as error:
+        raise ModelFileError(f"{os.fspath(path)}: {error}") from error
