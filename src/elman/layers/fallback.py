@@ -26,11 +26,11 @@ class FallbackWarning(UserWarning):
 _said: set[str] = set()
 
 
-def say(cause: str) -> None:
-    """Warn that a layer falls back because of `cause`; the first time only."""
-    if cause not in _said:
-        _said.add(cause)
-        warnings.warn(f"{cause}: runs on the slower reference in PyTorch", FallbackWarning, stacklevel=_user_level())
+def say(what: str) -> None:
+    """Warn that `what` falls back; the first time only."""
+    if what not in _said:
+        _said.add(what)
+        warnings.warn(f"{what} runs on the slower reference in PyTorch", FallbackWarning, stacklevel=_user_level())
 
 
 # torch.compile calls `say` while it traces and keeps no trace of it. This is all that

@@ -182,8 +182,8 @@ def layer(
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
-    if cause := _beyond_the_kernels(x, state, weights):
-        fallback.say(cause)
+    if what := _beyond_the_kernels(x, state, weights):
+        fallback.say(what)
         if len(weights) == 4 * h0.shape[0]:
             check_weights(cell, x, h0, c0, weights)
         if lengths is not None and not torch.compiler.is_compiling():
@@ -195,13 +195,13 @@ def layer(
 
 
 def _beyond_the_kernels(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> str:
-    """Why the kernels cannot run this layer; empty when they can."""
+    """What about this layer the kernels cannot do; empty when they can do all."""
     if x.dtype not in operators.DTYPES:
         return f"A recurrent layer in {str(x.dtype).removeprefix('torch.')} (the kernels know float32 and float64)"
     if len(weights) != 4 * state[0].shape[0]:
         return "An LSTM with proj_size"
     if operators.MISSING:
-        return f"Every recurrent layer, for lack of the compiled module ({operators.MISSING}; reinstall elman),"
+        return f"Every recurrent layer (the compiled module is missing: {operators.MISSING}; reinstall elman)"
     if torch._C._are_functorch_transforms_active():
         return "A recurrent layer under a torch.func transform (vmap, grad, jvp, ...)"
     if forward_ad._current_level >= 0:
