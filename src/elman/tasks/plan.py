@@ -97,14 +97,18 @@ def _agreed(
         length = f"for {own['seconds']:g} seconds"
         agrees = epochs is None
     else:
-        length = f"over {own['epochs']} epochs"
+        length = f"over {_epochs(own['epochs'])}"
         agrees = seconds is None and epochs in (None, own["epochs"])
     if not agrees:
-        now = f"over {epochs} epochs" if epochs is not None else f"for {seconds:g} seconds"
+        now = f"over {_epochs(epochs)}" if epochs is not None else f"for {seconds:g} seconds"
         raise ValueError(f"the checkpoint is of a run {length}, and cannot go on {now}; leave that out to resume it")
     if seed not in (0, own["seed"]):
         raise ValueError(f"seed is {seed} here and {own['seed']} in the checkpoint; leave it out to resume")
     return seconds or own["seconds"], own["epochs"], own["seed"]
+
+
+def _epochs(number: int) -> str:
+    return f"{number} epoch{'s' if number > 1 else ''}"
 
 
 def _check_whole(name: str, value: object, least: int) -> None:
