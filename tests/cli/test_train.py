@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,15 @@ def test_a_diverging_run_keeps_the_last_good_weights(
         "elman: error: the loss became nan at step 7. Try a lower learning rate; m holds the weights that were kept\n"
     )
     assert load("m").info()["hidden"] == 8
+
+
+def test_a_run_that_diverges_at_once_leaves_no_model(elman: Command, text: Path) -> None:
+    code, out, err = elman(
+        "train", "lm", "fox.txt", "-o", "m", "--learning-rate", "1e30", "--hidden", "8", "--epochs", "9"
+    )
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"elman: error: the (loss|gradient) became .*; try a lower learning rate, .*\n", err)
+    assert not Path("m").exists()
 
 
 def interrupt(self: LanguageModel, inputs: Any, *, checkpoint: Path, **how: Any) -> None:

@@ -1,5 +1,6 @@
 """Each wrong command is answered by one line on standard error that says how to go on, and exit code 2."""
 
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -45,6 +46,7 @@ USAGE = {
     "train lm fox.txt -o m --epochs 0": "epochs is 0, expected at least 1",
     "train lm fox.txt -o m --resume": "there is no m.checkpoint to resume; leave --resume out to start anew",
     "train lm fox.txt -o .": "cannot write .: it is a folder; give the name of a file",
+    "train lm fox.txt -o pipe": "pipe is not a regular file; it will not be overwritten: give another name",
     "train lm fox.txt -o fox.txt": "fox.txt would be used twice and overwritten; give the output another name",
     "train lm fox.txt -o m --validation m": "m would be used twice and overwritten; give the output another name",
     "train lm fox.txt -o m --log m": "m would be used twice and overwritten; give the output another name",
@@ -88,16 +90,22 @@ def files(text: Path, trained: Path) -> dict[str, object]:
     (folder / "half.elman").write_bytes(model[: len(model) // 2])
     (folder / "empty.txt").touch()
     (folder / "latin.txt").write_bytes(b"ok\ncaf\xe9\n")
+    os.mkfifo(folder / "pipe")
     (folder / "other.txt").write_text("keep me", encoding="utf-8")
     return {"half": len(model) // 2, "whole": len(model), "folder": folder.resolve()}
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    """The files of a folder."""
+    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize("command", USAGE)
 def test_one_line_says_what_is_wrong(command: str, elman: Command, files: dict[str, object]) -> None:
-    before = {path: path.read_bytes() for path in Path.cwd().iterdir()}
+    before = contents(Path.cwd())
     result = elman(*shlex.split(command))
     assert result == (2, "", f"elman: error: {USAGE[command].format(**files)}\n")
-    assert {path: path.read_bytes() for path in Path.cwd().iterdir()} == before, "nothing is written, nothing is lost"
+    assert contents(Path.cwd()) == before, "nothing is written, nothing is lost"
 
 
 def test_too_many_arguments(elman: Command) -> None:

@@ -14,7 +14,7 @@ import typer
 
 __all__ = ["CommandLineError", "hint", "note", "report", "show_warning"]
 
-# Typer's exceptions are click's; since 0.26 typer brings its own copy of click.  This is the one in use.
+# Typer's exceptions are click's; its newer versions bring their own copy of click.  This is the one in use.
 _click: Any = importlib.import_module(typer.BadParameter.__module__)
 
 _DELIBERATE = (ValueError, TypeError, ImportError)

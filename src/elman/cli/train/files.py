@@ -36,17 +36,19 @@ def check_files(read: Sequence[Path], output: Path, checkpoint: Path, log: Path 
             raise CommandLineError(f"{path} would be used twice and overwritten; give the output another name")
         taken.add(path.resolve())
         check_writable(path)
-    _check_not_foreign(output)
+    _check_replaceable(output)
     if resume and not checkpoint.exists():
         raise CommandLineError(f"there is no {checkpoint} to resume; leave --resume out to start anew")
     if checkpoint.exists() and not resume:
         note(f"replacing {checkpoint} of a run that did not finish; --resume would go on with it", "note")
 
 
-def _check_not_foreign(output: Path) -> None:
-    """A model may replace a model, but not what the shell made of ``-o *.txt``."""
+def _check_replaceable(output: Path) -> None:
+    """A model may replace a model, but not a device or what the shell made of ``-o *.txt``."""
     from elman.tasks.model_file import ModelFileError, read_file
 
+    if output.exists() and not output.is_file():
+        raise CommandLineError(f"{output} is not a regular file; it will not be overwritten: give another name")
     if output.exists() and output.stat().st_size:
         try:
             read_file(output, "model")

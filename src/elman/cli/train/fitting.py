@@ -94,6 +94,8 @@ class Fitting:
         except KeyboardInterrupt:
             raise self._interrupted() from None
         except TrainingError as error:
+            if model.metrics["validation_loss"] is None:  # there was no good model yet
+                raise
             model.save(self.output)
             raise TrainingError(f"{error}; {self.output} holds the weights that were kept") from error
         model.save(self.output)
