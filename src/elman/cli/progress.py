@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressLine", "on_terminal"]
 
-_INTERVAL = 0.1  # seconds; drawing takes a quarter of a millisecond
+_INTERVAL = 0.2  # seconds; drawing takes a quarter to half a millisecond, so a quarter of a percent at most
 _BAR = 24  # characters, where there is room
 _SAMPLE_EVERY = 15.0  # seconds, at least
 
@@ -34,7 +34,7 @@ class ProgressLine:
     """Draws each `Progress` on one line of standard error; validations and samples stay above it.
 
     Use it in a ``with`` statement, which takes the line away at the end, and call it after each step: it draws at
-    most ten times a second, and a call that draws nothing costs less than a microsecond.
+    most five times a second, and a call that draws nothing costs less than a microsecond.
 
     Parameters
     ----------
