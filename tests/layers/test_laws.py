@@ -161,9 +161,11 @@ def test_every_instruction_set_computes_what_the_portable_one_does(kind, isa, H,
 
 @both_dtypes
 @all_kinds
+@pytest.mark.parametrize(("N", "H"), [(1, 7), (1, 129), (2, 64), (9, 33)])
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_same_threads_give_the_same_bits_and_any_number_the_same_outputs(kind, number, dtype, threads, close) -> None:
-    problem = Problem(kind, N=9, H=33, L=2, bidirectional=True, dtype=dtype)
+def test_threads(kind, number, N, H, dtype, threads, close) -> None:
+    """Any number of threads computes the same outputs to the bit, and the same number the same gradients to the bit."""
+    problem = Problem(kind, N=N, H=H, bidirectional=H < 100, dtype=dtype)
 
     def results(number: int) -> dict[str, Tensor]:
         threads(number)

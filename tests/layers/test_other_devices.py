@@ -1,0 +1,90 @@
+"""Away from the CPU torch's operators run; here they run on the CPU, which computes the same."""
+
+from itertools import product
+
+import pytest
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from elman import _kernels
+from elman.layers import other_devices
+from elman.layers.other_devices import Stack
+from layers.problem import KINDS, Problem, compare, run
+
+
+class Elsewhere(torch.nn.Module):
+    """A layer whose input seems to be on another device."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def named_parameters(self):
+        return self.module.named_parameters()
+
+    def forward(self, x, hx, lengths=None):
+        module = self.module
+        state = module._initial_state(x, (hx,) if isinstance(hx, torch.Tensor) else hx, module._weights()[0][0], (5,))
+        y, *after = module._elsewhere(module._weights()).padded(x, lengths, state)
+        return y, after[0] if len(after) == 1 else tuple(after)
+
+
+@pytest.mark.parametrize(("kind", "bias", "bidirectional"), list(product(KINDS, (True, False), (True, False))))
+@pytest.mark.parametrize("with_lengths", [True, False], ids=["lengths", "no lengths"])
+def test_equals_the_kernels(kind, bias, bidirectional, with_lengths, close) -> None:
+    problem = Problem(kind, L=2, bias=bias, bidirectional=bidirectional)
+    module, lengths = problem.module(), problem.lengths() if with_lengths else None
+    expected, before = run(module, problem.input(), problem.state(), lengths), _kernels.calls()
+    actual = run(Elsewhere(module), problem.input(), problem.state(), lengths)
+    assert _kernels.calls() == before
+    compare(close, actual, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("T", "N"), [(0, 5), (13, 0)])
+def test_no_steps_and_no_rows(kind, T, N) -> None:
+    problem = Problem(kind, T=T, N=N, L=2, bidirectional=True)
+    module = problem.module()
+    y, *after = module._elsewhere(module._weights()).padded(problem.input(), None, problem.state())
+    assert y.shape == (T, N, 34)
+    assert all(map(torch.equal, after, problem.state()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_packed_equals_the_kernels(kind, close) -> None:
+    problem = Problem(kind, L=2, bidirectional=True)
+    module, state = problem.module(), problem.state()
+    packed = pack_padded_sequence(problem.input(), [3, 13, 1, 7, 7], enforce_sorted=False)
+    expected, after_expected = module(packed, state if len(state) == 2 else state[0])
+    actual, after = module._elsewhere(module._weights()).packed(packed, state)
+    close(actual.data, expected.data, "value")
+    close(after[0], after_expected[0] if len(state) == 2 else after_expected, "value")
+    assert actual[1:] == packed[1:]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_equals_the_kernels(kind, close) -> None:
+    problem = Problem(kind)
+    module, x = problem.module(), problem.input()[0]
+    state = tuple(s[0] for s in problem.state())
+    after = other_devices.step(KINDS.index(kind), x, state, module._weights()[0])
+    hx = tuple(s[None] for s in state)
+    expected = module(x[None], hx if len(hx) == 2 else hx[0])[1]
+    close(after[0], expected[0][0] if len(hx) == 2 else expected[0], "value")
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+def test_projection_and_dropout_are_torchs_own() -> None:
+    problem = Problem("lstm", L=2)
+    ours, theirs = problem.module(proj_size=4, dropout=0.5), problem.module(torch.nn, proj_size=4, dropout=0.5)
+    state = (problem.random(2, 5, 4), problem.random(2, 5, 17))
+    torch.manual_seed(0)
+    y, *_ = ours._elsewhere(ours._weights()).padded(problem.input(), None, state)
+    torch.manual_seed(0)
+    assert torch.equal(y, theirs(problem.input(), state)[0])
+
+
+def test_some_biases_and_not_others() -> None:
+    weights = [torch.zeros(4, 3), torch.zeros(4, 4), torch.zeros(4), None]
+    with pytest.raises(ValueError, match="some biases are None; on this device a layer has all of its biases or none"):
+        Stack(0, weights, 1, 1).padded(torch.zeros(7, 5, 3), None, (torch.zeros(1, 5, 4),))
