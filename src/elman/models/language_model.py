@@ -27,6 +27,8 @@ State = tuple[Tensor | LSTMState, ...]
 
 Masks = Sequence[Tensor]  # one (1, N, H) for each layer
 
+_EMBEDDING_STD = 4.0
+
 
 class LanguageNetwork(nn.Module):
     """Recurrent network that predicts, at every step, the next token.
@@ -56,9 +58,14 @@ class LanguageNetwork(nn.Module):
 
     Notes
     -----
-    The parameters start as those of torch.nn do, but for the forget gates' bias, which starts at 1 in all
-    (Jozefowicz et al., 2015), and entry 0, which is "other" in a `Lexicon` that has one: its embedding starts
-    at zero, and stays there if training never meets it, so that an unknown token says nothing.
+    The parameters start as those of torch.nn do, with these differences.  The recurrent weights of each gate start
+    orthogonal, which keeps error terms from vanishing at once (Saxe et al., 2014).  Embeddings start from a normal
+    distribution of standard deviation 4, so that a token reaches the gates as strongly as the state does: of all
+    choices that were searched it gains most in the first minutes (docs/language_model.md); with 1-of-N codes the
+    columns of the first ``weight_ih`` start at 1 for the same reason.  An embedding that is `tied` serves as output
+    weight too and starts at ``H ** -0.5``.  The forget gates' bias starts at 1 in all
+    (Jozefowicz et al., 2015).  Entry 0 is "other" in a `Lexicon` that has one: its embedding starts at zero, and
+    stays there if training never meets it, so that an unknown token says nothing.
 
     Examples
     --------
@@ -92,10 +99,17 @@ class LanguageNetwork(nn.Module):
 
     @torch.no_grad()
     def _reset(self, cell: str) -> None:
+        for layer in self.layers:
+            for gate in cast(Tensor, layer.weight_hh_l0).split(self.hidden):
+                nn.init.orthogonal_(gate)
         first = cast(Tensor, self.layers[0].weight_ih_l0)
         if self.embedding is not None:
+            nn.init.normal_(
+                self.embedding.weight, std=_EMBEDDING_STD if self.output_weight is not None else self.hidden**-0.5
+            )
             self.embedding.weight[0] = 0.0
         else:
+            nn.init.normal_(first)
             first[:, 0] = 0.0
         if self.output_weight is not None:
             bound = self.hidden**-0.5
