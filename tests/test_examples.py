@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 # What the output of each example must show.
 PROMISES = {
     "drop_in": r"difference from torch\.nn: (0e\+00|\de-0[6-9])\n[\s\S]*step 200 +mean error 0\.0[0-5]",
-    "language_model": r"seen: [23]\.\d\d bits .*\n.* bit: True\n.*nam: 'e' .*\n\nIt writes.*:\n[\s\S]{201}$",
+    "language_model": r"seen: [23]\.\d\d bits .*\n.* bit: True\n.*nam: .*'e' .*\n\nIt writes.*:\n[\s\S]{201}$",
     "learned_start": r"step 800 +mean squared error 0\.0[01]",
     "lengths": r"step 200 .* right (9\d|100)%[\s\S]*packed and padded agree to the bit: True",
     "streaming": r"outputs equal to the bit: True\nlast states equal to the bit: True\n[\s\S]*sweep 3 .* 0\.00",

@@ -23,7 +23,7 @@ def forward(
     threads: int,
     T: int,
     N: int,
-    I: int,  # noqa: E741
+    I: int,
     H: int,
     D: int,
     x: int,
@@ -47,7 +47,7 @@ def backward(
     threads: int,
     T: int,
     N: int,
-    I: int,  # noqa: E741
+    I: int,
     H: int,
     D: int,
     x: int,
