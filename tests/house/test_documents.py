@@ -66,6 +66,11 @@ def test_files_named_in_the_text_exist(page: Path) -> None:
     assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES if page.parent.name == "docs" and f"({page.name})" not in index] == ["index.md"]
+
+
 def test_pages_named_in_the_code_exist() -> None:
     files = [
         file
