@@ -16,7 +16,7 @@ def test_there_is_a_row_for_every_budget(cell: str) -> None:
     limits = [limit for limit, _ in TABLE[cell]]
     assert limits == sorted(limits)
     assert limits[-1] == math.inf
-    for budget in (0.1, 90, 180, 300, 3600, 1e6, None):
+    for budget in (0.1, 90, 180, 300, 3600, 1e6):
         for size in (2, 100, 10_000, 1_000_000, 10**9):
             chosen = Hyperparameters(cell=cell).completed(budget, size, 65)
             network = chosen.new_network(65, seed=0)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.models import CELLS, LanguageNetwork
 from elman.tasks import scoring
@@ -50,15 +50,32 @@ def test_a_long_text_is_scored_as_if_in_sequence(cell: str, length: int, monkeyp
     assert score_carried(net, tokens).nats == pytest.approx(in_sequence(net, tokens), rel=1e-9)
 
 
+@pytest.mark.parametrize("most", [1, 40, 1000, 10**9])
+def test_a_part_of_a_text_is_taken_from_all_over_it(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "_SHORTEST", 128)
+    monkeypatch.setattr(scoring, "WARM_UP", 128)
+    net, tokens = network(), text(1400)  # 10 streams of 140
+    read = max(1, min(140, most // 10))
+    expected = 0.0
+    for start in range(0, 1399, 140):
+        end = min(start + read, 1399)
+        expected += in_sequence(net, tokens[: end + 1]) - in_sequence(net, tokens[: start + 1])
+    nats, count = score_carried(net, tokens, most)
+    assert count == min(1399, 10 * read)
+    assert nats == pytest.approx(expected, rel=1e-6)
+
+
 def test_streams_start_warm(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that remembers for long shows what warming up is for."""
     net, tokens = network(), text(3000)
     with torch.no_grad():
-        net.layers[0].bias_ih_l0[8:16] = 6.0  # forget gates: memory of about 400 steps
+        for parameter in net.parameters():
+            nn.init.normal_(parameter, std=0.1)
+        net.layers[0].bias_ih_l0[8:16] = 3.0  # forget gates: memory of about 20 steps
     exact = in_sequence(net, tokens)
     monkeypatch.setattr(scoring, "_SHORTEST", 512)
     errors = []
-    for warm_up in (1, 64, 512):
+    for warm_up in (1, 256, 512):
         monkeypatch.setattr(scoring, "WARM_UP", warm_up)
         errors.append(abs(score_carried(net, tokens).nats - exact) / exact)
     assert errors[0] > 10 * errors[1] > 100 * errors[2]

@@ -118,7 +118,7 @@ def test_validation_stays_a_small_part_of_the_time() -> None:
     assert run.history[0][1] < 0.03 * 300, "the first one comes early"
     assert [r.sample is not None for r in reports].count(True) == len(run.history)
     assert len(set(learner.limits)) == 1, "all on the same part of the text"
-    assert learner.limits[0] == pytest.approx(0.01 * 300 * 3 * 100 / 0.1, rel=0.01)
+    assert learner.limits[0] == pytest.approx(0.004 * 300 * 3 * 100 / 0.1, rel=0.01)
 
 
 def test_epochs_count_steps_and_validate_everything() -> None:

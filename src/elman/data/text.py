@@ -47,9 +47,12 @@ def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if not listed:
         raise ValueError("no file was given; expected at least one path, or - for standard input")
-    texts = [_read_one(path) for path in listed]
-    between = ["" if text.endswith("\n") else "\n" for text in texts[:-1]] + [""]
-    return normalise("".join(part for pair in zip(texts, between, strict=True) for part in pair))
+    parts: list[str] = []
+    for path in listed:
+        if parts and not parts[-1].endswith("\n"):
+            parts.append("\n")
+        parts.append(_read_one(path))
+    return normalise("".join(parts))
 
 
 def _read_one(path: str | os.PathLike[str]) -> str:

@@ -63,10 +63,10 @@ class Windows:
     def __init__(self, tokens: Tensor, batch: int, window: int, seed: int = 0) -> None:
         needed = batch * window + 1
         if len(tokens) < needed:
-            smaller = "a smaller window" if batch == 1 else "a smaller batch or window"
+            streams, smaller = ("1 stream", "window") if batch == 1 else (f"{batch} streams", "batch or window")
             raise ValueError(
-                f"the training text has {len(tokens):,} tokens; expected at least N·T + 1 = {needed:,} for "
-                f"{batch} {'stream' if batch == 1 else 'streams'} of one window of {window}: take a longer text or {smaller}"
+                f"the training text has {len(tokens):,} tokens; expected at least N·T + 1 = {needed:,} for {streams} "
+                f"of one window of {window}: take a longer text or a smaller {smaller}"
             )
         self.batch, self.window, self.seed = batch, window, seed
         self.per_epoch = (len(tokens) - 1) // (batch * window)

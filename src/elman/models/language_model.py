@@ -100,7 +100,7 @@ class LanguageNetwork(nn.Module):
     @torch.no_grad()
     def _reset(self, cell: str) -> None:
         for layer in self.layers:
-            for gate in cast(Tensor, layer.weight_hh_l0).split(self.hidden):
+            for gate in torch.split(cast(Tensor, layer.weight_hh_l0), self.hidden):
                 nn.init.orthogonal_(gate)
         first = cast(Tensor, self.layers[0].weight_ih_l0)
         if self.embedding is not None:

@@ -7,7 +7,7 @@ search on tiny Shakespeare (docs/language_model.md says how); `defaults_for` fit
 import math
 from dataclasses import dataclass, replace
 
-__all__ = ["TABLE", "Choice", "defaults_for"]
+__all__ = ["TABLE", "Choice", "budget_of", "defaults_for"]
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,28 @@ TABLE: dict[str, tuple[tuple[float, Choice], ...]] = {
     ),
 }
 
-_EPOCHS_BUDGET = 180.0  # seconds: a run over epochs gets the network of this budget
+_SPEED = 40_000  # tokens a second: turns a run over epochs into about the time that it takes
 _FEWEST_WINDOWS = 8  # of a stream: a short text is cut into fewer streams, so that the state has somewhere to go
 _SHORT, _SHORT_DROPOUT = 200_000, 0.4  # shorter texts are soon known by heart
 _LONG, _LONG_DROPOUT = 20_000_000, 0.1  # longer ones are hardly read once
 
 
-def defaults_for(budget: float | None, size: int, cell: str) -> Choice:
+def budget_of(epochs: int, size: int) -> float:
+    """About the seconds that some epochs over `size` tokens take, by a round number for any machine.
+
+    >>> budget_of(epochs=4, size=1_000_000)
+    100.0
+    """
+    return epochs * size / _SPEED
+
+
+def defaults_for(budget: float, size: int, cell: str) -> Choice:
     """Choose the hyperparameters.
 
     Parameters
     ----------
     budget
-        Seconds of training; None for a run over epochs.
+        Seconds of training; of a run over epochs, `budget_of` them.
     size
         Tokens of the training text.
     cell
@@ -69,8 +78,7 @@ def defaults_for(budget: float | None, size: int, cell: str) -> Choice:
     >>> defaults_for(90, 2_000, "lstm").batch
     3
     """
-    seconds = _EPOCHS_BUDGET if budget is None else budget
-    row = next(row for limit, row in TABLE[cell] if seconds <= limit)
+    row = next(row for limit, row in TABLE[cell] if budget <= limit)
     batch = max(1, min(row.batch, size // (_FEWEST_WINDOWS * row.window)))
     dropout = row.dropout
     if size < _SHORT:

@@ -76,7 +76,7 @@ class Hyperparameters:
             width = f"is {self.embedding} wide" if self.embedding else "is absent (1-of-N codes)"
             raise ValueError(f"tied needs an embedding as wide as the hidden layer, {self.hidden}; it {width}")
 
-    def completed(self, budget: float | None, size: int, vocabulary: int) -> Settings:
+    def completed(self, budget: float, size: int, vocabulary: int) -> Settings:
         """Choose what is None, by `defaults_for` and the number of different tokens."""
         chosen = asdict(defaults_for(budget, size, self.cell))
         if self.tied:

@@ -12,6 +12,7 @@ from elman import __version__
 from elman.data import Lexicon, Windows, normalise, stream
 from elman.models.language_model import LanguageNetwork
 from elman.tasks.checkpoint import Run, read_checkpoint
+from elman.tasks.defaults import budget_of
 from elman.tasks.hyperparameters import Hyperparameters, Settings, embedding_width
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
 from elman.tasks.plan import make_plan
@@ -202,7 +203,8 @@ class LanguageModel:
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = prepare(inputs, validation, given.tokens)
-        settings = given.completed(plan.seconds, len(data.training), len(data.lexicon))
+        budget = plan.seconds or budget_of(plan.epochs or 0, len(data.training))
+        settings = given.completed(budget, len(data.training), len(data.lexicon))
         windows = Windows(data.training, settings.batch, settings.window, plan.seed)
         if len(data.validation) < 2:
             raise ValueError(f"the validation text has {len(data.validation)} token; expected at least 2")

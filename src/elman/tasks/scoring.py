@@ -16,11 +16,11 @@ from elman.models.language_model import LanguageNetwork, State, state_from_tenso
 
 __all__ = ["WARM_UP", "Score", "measures", "score_blocks", "score_carried"]
 
-WARM_UP = 512
+WARM_UP = 256
 """Tokens that a stream reads before the first that it predicts."""
 
 _STREAMS = 64  # rows read at once: enough to keep the products of the recurrence busy
-_SHORTEST = 2 * WARM_UP  # tokens of a stream at least: warming up adds at most half
+_SHORTEST = 4 * WARM_UP  # tokens of a stream at least: warming up adds at most a quarter
 _WINDOW = 256  # time steps at once
 _LOGITS = 2**24  # T·N·V at most: bounds the memory whatever the vocabulary
 _IGNORED = -100  # target of what is not to be counted
@@ -68,7 +68,7 @@ def measures(score: Score, text: str, kind: str) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def score_carried(network: LanguageNetwork, tokens: Tensor) -> Score:
+def score_carried(network: LanguageNetwork, tokens: Tensor, most: int | None = None) -> Score:
     """Predict each token of a text, but the first, from all those before it.
 
     Parameters
@@ -77,11 +77,13 @@ def score_carried(network: LanguageNetwork, tokens: Tensor) -> Score:
         Any; no dropout is applied.
     tokens
         (length,) indices in any integer dtype, at least two.
+    most
+        Predict about so many tokens at most, in pieces from all over the text; None: all.
 
     Returns
     -------
     Score
-        Over ``length - 1`` tokens.
+        Over ``length - 1`` tokens, or fewer if `most` says so.
 
     Notes
     -----
@@ -93,14 +95,15 @@ def score_carried(network: LanguageNetwork, tokens: Tensor) -> Score:
     streams = max(1, min(_STREAMS, inputs // _SHORTEST))
     length = -(-inputs // streams)
     starts = torch.arange(streams) * length
+    read = length if most is None else min(length, max(1, most // streams))
     state = _warm_state(network, tokens, starts)
     nats, window = 0.0, _window(streams, network.vocabulary)
-    for first in range(0, length, window):
-        at = starts + torch.arange(first, min(first + window, length)).unsqueeze(1)  # (T, N) places in the text
+    for first in range(0, read, window):
+        at = starts + torch.arange(first, min(first + window, read)).unsqueeze(1)  # (T, N) places in the text
         targets = tokens[(at + 1).clamp(max=inputs)].to(torch.int64).masked_fill(at >= inputs, _IGNORED)
         logits, state = network(tokens[at.clamp(max=inputs)].to(torch.int64), state)
         nats += _nats(logits, targets)
-    return Score(nats, inputs)
+    return Score(nats, int((inputs - starts).clamp(0, read).sum()))
 
 
 @torch.inference_mode()

@@ -57,8 +57,8 @@ class TextLearner:
         self._state = state_from_tensors(self._state, tensors)
 
     def validate(self, tokens: int | None) -> float:
-        """Mean nats a token over the validation text with carried state, or its first `tokens` tokens."""
-        nats, count = score_carried(self.network, self._validation[: None if tokens is None else tokens + 1])
+        """Mean nats a token over the validation text with carried state, or over `tokens` tokens from all over it."""
+        nats, count = score_carried(self.network, self._validation, tokens)
         return nats / count
 
     def sample(self) -> str:

@@ -31,7 +31,7 @@ _FIRST_VALIDATION = 0.02  # of the budget, and some steps, of which the speed ca
 _FIRST_STEPS = 10
 _SHORTEST_GAP, _LONGEST_GAP = 0.05, 0.2  # of the budget
 _VALIDATION_SHARE = 0.03
-_ONE_VALIDATION = 0.01
+_ONE_VALIDATION = 0.004
 _FORWARD = 3  # predicting is about so many times faster than training
 
 _EPOCH_VALIDATIONS = 5  # of a run over epochs at least; else one an epoch
@@ -62,7 +62,7 @@ class Learner(Protocol):
         """Go on from there."""
 
     def validate(self, tokens: int | None) -> float:
-        """Mean loss of the validation data, or of its first `tokens` tokens, without dropout."""
+        """Mean loss of the validation data, or of about `tokens` tokens from all over it, without dropout."""
 
     def sample(self) -> str:
         """Show what has been learnt."""
