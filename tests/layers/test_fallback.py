@@ -208,6 +208,26 @@ def test_autocast_does_not_change_the_reference(kind, close) -> None:
     close(output, expected, "value")
 
 
+@pytest.mark.parametrize("name", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_cells_fall_back_for_transforms_alone(name) -> None:
+    """They are torch's operators, which do all else that the reference does; a warning would be an error here."""
+    cell, x = getattr(elman, name)(3, 4).double(), torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: cell(x)[0], x)
+    assert getattr(elman, name)(3, 4).bfloat16()(x.bfloat16())[0].dtype == torch.bfloat16
+    expected = torch.stack([cell(row)[0] for row in x])
+    with pytest.warns(elman.FallbackWarning, match=r"A recurrent cell under a torch.func transform"):
+        assert torch.allclose(torch.func.vmap(lambda x: cell(x)[0])(x), expected)
+
+
+@pytest.mark.parametrize("name", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_autocast_of_a_cell(name) -> None:
+    cell, x = getattr(elman, name)(3, 4), torch.randn(5, 3).bfloat16()
+    expected = cell(x.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        for input in (x, x.float()):
+            assert torch.equal(cell(input)[0], expected[0])
+
+
 def test_gradient_of_an_input_that_autocast_made_half() -> None:
     layer, x = elman.GRU(3, 4), torch.randn(5, 2, 3)
     half = x.bfloat16().requires_grad_()

@@ -7,7 +7,6 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman import _kernels
-from elman.layers import other_devices
 from elman.layers.other_devices import Stack
 from layers.problem import KINDS, Problem, compare, run
 
@@ -60,17 +59,6 @@ def test_packed_equals_the_kernels(kind, close) -> None:
     close(actual.data, expected.data, "value")
     close(after[0], after_expected[0] if len(state) == 2 else after_expected, "value")
     assert actual[1:] == packed[1:]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_step_equals_the_kernels(kind, close) -> None:
-    problem = Problem(kind)
-    module, x = problem.module(), problem.input()[0]
-    state = tuple(s[0] for s in problem.state())
-    after = other_devices.step(KINDS.index(kind), x, state, module._weights()[0])
-    hx = tuple(s[None] for s in state)
-    expected = module(x[None], hx if len(hx) == 2 else hx[0])[1]
-    close(after[0], expected[0][0] if len(hx) == 2 else expected[0], "value")
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")

@@ -144,10 +144,21 @@ def test_cell_equals_torch(kind, batched, given, bias, dtype, close) -> None:
 
         return Step()
 
-    before = _kernels.calls()
-    actual = run(step(ours), x, state)
-    assert _kernels.calls() == (before[0] + 1, before[1] + 1)
-    compare(close, actual, run(step(theirs), x, state))
+    compare(close, run(step(ours), x, state), run(step(theirs), x, state))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cell_is_a_step_of_the_layer(kind, close) -> None:
+    problem = Problem(kind)
+    layer, name = problem.module(), kind.partition("_")[0].upper() + "Cell"
+    cell = getattr(elman, name)(3, 17, **({"nonlinearity": kind[4:]} if name == "RNNCell" else {}))
+    cell.load_state_dict({key.removesuffix("_l0"): value for key, value in layer.state_dict().items()})
+    state = problem.state()
+    _, after = layer(problem.input()[:1], state if len(state) == 2 else state[0])
+    stepped = cell(problem.input()[0], tuple(s[0] for s in state) if len(state) == 2 else state[0][0])
+    pairs = zip(stepped, after, strict=True) if len(state) == 2 else [(stepped, after)]
+    for ours, theirs in pairs:
+        close(ours, theirs[0], "value")
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])

@@ -1,18 +1,25 @@
-"""RNNCell, GRUCell and LSTMCell: one time step, drop-in replacements for torch.nn's."""
+"""RNNCell, GRUCell and LSTMCell: one time step, drop-in replacements for torch.nn's.
+
+They run torch's own operators on every device, and the reference under torch.func's transforms. The kernels' gain is over time: weights are packed once a sequence, and
+one product serves the inputs of all steps. For a single step, packing costs more than the product that it serves.
+"""
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import _VF, Tensor, nn
 from torch.types import Device
 
-from elman.layers import other_devices, reference
+from elman.layers import fallback, reference
 from elman.layers.checks import check_cell_input, check_size, check_states
-from elman.layers.functional import NONLINEARITIES, layer
+from elman.layers.functional import NONLINEARITIES
 from elman.layers.reference import GATES, State
 from elman.layers.state import LSTMState
 
+_OPERATORS: tuple[Any, ...] = (_VF.rnn_tanh_cell, _VF.rnn_relu_cell, _VF.gru_cell, _VF.lstm_cell)
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -53,7 +60,7 @@ class RecurrentCell(nn.Module):
         return text
 
     def _step(self, input: Tensor, hx: Sequence[Tensor] | None) -> State:
-        """One step: a layer of one direction with T = 1. States come and go as (N, H), or (H) for one sequence."""
+        """One step. Input (N, I) and states (N, H), or (I,) and (H,) for one sequence."""
         weights = [getattr(self, name) for name in _NAMES]
         x = check_cell_input(input, self.input_size, weights[0])
         batch, number = x.shape[:-1], 2 if self._cell == reference.LSTM else 1
@@ -62,14 +69,19 @@ class RecurrentCell(nn.Module):
         else:
             letters = ("N", "H") if batch else ("H",)
             state = check_states(hx, weights[0], [(*batch, self.hidden_size)] * number, letters)
-        lead = (0,) if batch else (0, 0)
-        for dim in lead:
-            x, state = x.unsqueeze(dim), tuple(s.unsqueeze(dim) for s in state)
-        if x.is_cpu or x.is_meta:
-            after = layer(self._cell, x, None, state, weights)[1:]
-        else:
-            after = other_devices.step(self._cell, x[0], tuple(s[0] for s in state), weights)
-        return tuple(s.view((*batch, self.hidden_size)) for s in after)
+        if not batch:
+            return tuple(s.squeeze(0) for s in self._operator(x[None], tuple(s[None] for s in state), weights))
+        return self._operator(x, state, weights)
+
+    def _operator(self, x: Tensor, state: State, weights: list[Any]) -> State:
+        # Under autocast a CPU computes in the dtype of the parameters, as it does for the layers.
+        autocast = x.is_cpu and torch.is_autocast_enabled("cpu")
+        with torch.autocast("cpu", enabled=False) if autocast else nullcontext():
+            if torch._C._are_functorch_transforms_active():  # of which torch's operators know too little
+                fallback.say("A recurrent cell under a torch.func transform (vmap, grad, jvp, ...)")
+                return reference.CELLS[self._cell](x, state, reference.Weights(*weights))
+            after = _OPERATORS[self._cell](x, state if len(state) == 2 else state[0], *weights)
+        return tuple(after) if len(state) == 2 else (after,)
 
 
 class RNNCell(RecurrentCell):

@@ -15,7 +15,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from elman.layers.reference import LSTM, State
 
 _STACKS: tuple[Any, ...] = (_VF.rnn_tanh, _VF.rnn_relu, _VF.gru, _VF.lstm)
-_CELLS: tuple[Any, ...] = (_VF.rnn_tanh_cell, _VF.rnn_relu_cell, _VF.gru_cell, _VF.lstm_cell)
 
 
 class Stack(NamedTuple):
@@ -65,9 +64,3 @@ class Stack(NamedTuple):
             raise ValueError("some biases are None; on this device a layer has all of its biases or none")
         given = [weight for weight in self.weights if weight is not None]
         return given, any(biases), self.num_layers, self.dropout, self.training, self.directions == 2
-
-
-def step(cell: int, x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
-    """One time step: x (N, I), states (N, H), the four weights of one direction; returns the new states."""
-    after = _CELLS[cell](x, state if cell == LSTM else state[0], *weights)
-    return tuple(after) if cell == LSTM else (after,)
