@@ -1,7 +1,8 @@
 """RNNCell, GRUCell and LSTMCell: one time step, drop-in replacements for torch.nn's.
 
-They run torch's own operators on every device, and the reference under torch.func's transforms. The kernels' gain is over time: weights are packed once a sequence, and
-one product serves the inputs of all steps. For a single step, packing costs more than the product that it serves.
+They run torch's own operators on every device, and the reference under torch.func's transforms. The kernels' gain is
+over time: weights are packed once a sequence, and one product serves the inputs of all steps. For a single step,
+packing costs more than the product that it serves.
 """
 
 import math
