@@ -189,6 +189,16 @@ def test_a_loss_that_is_no_number_stops_the_run_with_good_weights(tmp_path: Path
     assert read_file(tmp_path / "c", "checkpoint").description["run"]["step"] == 1
 
 
+def test_a_validation_loss_that_is_no_number_stops_the_run() -> None:
+    learner = OneNumber(Clock())
+    validations = iter([3.0, float("inf")])
+    learner.validate = lambda tokens: next(validations)  # type: ignore[method-assign]
+    with pytest.raises(
+        TrainingError, match="the loss became inf at step 20, the weights of step 10 with validation loss"
+    ):
+        go(Plan(epochs=5), learner)
+
+
 def test_a_gradient_that_is_infinite_stops_the_run() -> None:
     learner = OneNumber(Clock())
     learner.loss = lambda generator: (learner.network.weight - 5.0).abs().sqrt().sum()  # type: ignore[method-assign]

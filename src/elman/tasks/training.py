@@ -148,7 +148,7 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             norm = nn.utils.clip_grad_norm_(parameters, plan.clip)
             if not math.isfinite(loss.item() + norm.item()):
-                raise _not_finite(run, learning_rate, loss.item())
+                raise _not_finite(run, run.step + 1, learning_rate, loss.item())
             optimiser.step()
             optimiser.zero_grad()
             run.step += 1
@@ -158,8 +158,11 @@ def train(
             validated = _over(plan, run, learner) or _validation_due(plan, run, learner)
             sample = None
             if validated:
-                sample = _validate(plan, run, learner, progress is not None, clock)
+                if not math.isfinite(validation_loss := _validate(plan, run, learner)):
+                    raise _not_finite(run, run.step, learning_rate, validation_loss)
+                sample = learner.sample() if progress is not None else None
                 run.seconds = clock() - start
+                run.validation_seconds = run.seconds - run.validated_at
             report = _report(plan, run, learner, rate, sample)
             record(run.step, run.seconds, report.epoch, rate, report.loss, run.validation_loss if validated else None)
             if progress is not None:
@@ -217,21 +220,18 @@ def _validation_due(plan: Plan, run: Run, learner: Learner) -> bool:
     return run.seconds - run.validated_at >= gap and _time_for_steps(plan, run) - run.seconds >= gap / 2
 
 
-def _validate(plan: Plan, run: Run, learner: Learner, show: bool, clock: Callable[[], float]) -> str | None:
-    """Measure the validation loss, keep the weights if they are the best, and show a sample if one is wanted."""
-    began = clock()
+def _validate(plan: Plan, run: Run, learner: Learner) -> float:
+    """Measure the validation loss, and keep the weights if they are the best."""
     if plan.seconds is not None and run.validation_tokens is None:
         speed = _FORWARD * learner.tokens_per_step / max(run.step_seconds, 1e-9)
         run.validation_tokens = max(1024, int(_ONE_VALIDATION * plan.seconds * speed))
     loss = learner.validate(run.validation_tokens)
     run.validation_loss, run.validated_step, run.validated_at = loss, run.step, run.seconds
     run.history.append((run.step, run.seconds, loss))
-    if run.best_loss is None or loss < run.best_loss:
+    if math.isfinite(loss) and (run.best_loss is None or loss < run.best_loss):
         run.best_loss, run.best_step = loss, run.step
         run.best = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
-    sample = learner.sample() if show else None
-    run.validation_seconds = clock() - began
-    return sample
+    return loss
 
 
 def _report(plan: Plan, run: Run, learner: Learner, rate: float, sample: str | None) -> Progress:
@@ -254,13 +254,13 @@ def _report(plan: Plan, run: Run, learner: Learner, rate: float, sample: str | N
     )
 
 
-def _not_finite(run: Run, learning_rate: float, loss: float) -> TrainingError:
+def _not_finite(run: Run, step: int, learning_rate: float, loss: float) -> TrainingError:
     what = f"the loss became {loss}" if not math.isfinite(loss) else "the gradient became infinite"
     kept = "before the first validation, so that there is nothing to keep"
     if run.best:
         kept = f"the weights of step {run.best_step:,} with validation loss {run.best_loss:.3f} are kept"
     advice = f"try a lower learning rate, for instance {learning_rate / 4:.1g} instead of {learning_rate:g}"
-    return TrainingError(f"{what} at step {run.step + 1:,}, {kept}; {advice}")
+    return TrainingError(f"{what} at step {step:,}, {kept}; {advice}")
 
 
 @contextlib.contextmanager
