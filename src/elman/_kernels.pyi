@@ -8,14 +8,17 @@ def active_isa() -> str:
 def isas() -> list[str]:
     """The instruction sets that this build has and this CPU can run, best first."""
 
-def set_isa(name: str, /) -> None:
+def set_isa(name: str) -> None:
     """Use another instruction set; never between a forward pass and its backward pass."""
 
 def calls() -> tuple[int, int]:
     """How many forward and backward passes ran since the import."""
 
-def saved_size(cell: int, itemsize: int, T: int, N: int, H: int, D: int, /) -> int:
+def saved_size(cell: int, itemsize: int, T: int, N: int, H: int, D: int) -> int:
     """How many scalars a forward pass keeps for the backward pass: D·T·N times a number that cell and H fix."""
+
+def activate(function: int, itemsize: int, count: int, x: int, y: int) -> None:
+    """y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it."""
 
 def forward(
     cell: int,
@@ -39,8 +42,9 @@ def forward(
     h_n: int,
     c_n: int,
     saved: int,
-    /,
-) -> None: ...
+) -> None:
+    """One layer over time; kernels/layer.h says what each argument holds."""
+
 def backward(
     cell: int,
     itemsize: int,
@@ -72,5 +76,5 @@ def backward(
     dh0: int,
     dc0: int,
     dweights: Sequence[int],
-    /,
-) -> None: ...
+) -> None:
+    """The gradients of one layer."""

@@ -97,6 +97,12 @@ CASES = {
         "lengths is float32; expected integers, one for each row of the batch",
         TypeError,
     ),
+    "lengths that are words": (
+        lambda: GRU(x, lengths="long"),
+        "lengths is 'long'; expected integers, one for each row of the batch",
+        TypeError,
+    ),
+    "one length": (lambda: GRU(x, lengths=3), "lengths has shape (); expected (N,) = (5,)"),
     "lengths with a packed sequence": (
         lambda: GRU(pack_sequence([x[:, 0]]), lengths=[7]),
         "lengths came with a PackedSequence, which carries its own; give one of them",

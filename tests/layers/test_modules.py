@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+from torch.utils import checkpoint
 
 import elman
 from elman.layers import functional
@@ -125,6 +126,21 @@ def test_meta_device(kind) -> None:
     assert torch.equal(filled(problem.input())[0], problem.module()(problem.input())[0])
 
 
+def test_meta_device_in_bfloat16() -> None:
+    layer = elman.LSTM(3, 4, dtype=torch.bfloat16, device="meta")
+    with pytest.warns(elman.FallbackWarning):
+        assert layer(torch.empty(5, 2, 3, dtype=torch.bfloat16, device="meta"))[0].shape == (5, 2, 4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_checkpointing_recomputes_the_same(kind) -> None:
+    problem = Problem(kind)
+    module, x = problem.module(), problem.input().requires_grad_()
+    output = checkpoint.checkpoint(lambda x: module(x)[0], x, use_reentrant=False)
+    (recomputed,) = torch.autograd.grad(output.sin().sum(), x)
+    assert torch.equal(recomputed, torch.autograd.grad(module(x)[0].sin().sum(), x)[0])
+
+
 class Halved(nn.Module):
     def forward(self, weight):
         return weight / 2
@@ -198,8 +214,8 @@ def test_hx_by_keyword_and_lengths_by_position(kind) -> None:
     hx = problem.state() if kind == "lstm" else problem.state()[0]
     assert torch.equal(module(x, hx=hx)[0], module(x, hx)[0])
     assert torch.equal(module(x, hx, problem.lengths())[0], module(x, hx, lengths=problem.lengths().tolist())[0])
-    narrow = problem.lengths().to(torch.int32)
-    assert torch.equal(module(x, lengths=narrow)[0], module(x, lengths=problem.lengths())[0])
+    for same in (problem.lengths().to(torch.int32), problem.lengths().numpy(), tuple(problem.lengths().tolist())):
+        assert torch.equal(module(x, lengths=same)[0], module(x, lengths=problem.lengths())[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -96,8 +96,11 @@ def check_states(
 
 def as_lengths(lengths: Tensor | Sequence[int], N: int) -> Tensor:
     """Lengths as the kernels take them: int64, (N,), contiguous, on the CPU."""
-    tensor = lengths if isinstance(lengths, Tensor) else torch.tensor(lengths, dtype=None if lengths else torch.int64)
-    if tensor.dtype not in INTEGERS:
+    try:
+        tensor = torch.as_tensor(lengths)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"lengths is {lengths!r}; expected integers, one for each row of the batch") from None
+    if tensor.dtype not in INTEGERS and (tensor.numel() or isinstance(lengths, Tensor)):  # [] becomes a float tensor
         raise TypeError(f"lengths is {_short(tensor.dtype)}; expected integers, one for each row of the batch")
     if tensor.shape != (N,):
         raise ValueError(
