@@ -37,7 +37,7 @@ CASES = {
     ),
     "input of another dtype": (
         lambda: GRU(x.double()),
-        "input is float64, the parameters are float32: convert the input with .to(torch.float32) or the layer with "
+        "input is float64, the parameters are float32: convert it with .to(torch.float32), or the layer with "
         ".to(torch.float64)",
     ),
     "integer input under autocast": (lambda: under_autocast(x.long()), "input is int64, the parameters are float32"),
@@ -154,6 +154,11 @@ CASES = {
     "no weight": (
         lambda: torch.ops.elman.layer(2, x, None, torch.zeros(1, 5, 4), None, [None, *row[1:4]], False, False),
         "weight_ih is None; only the biases may be absent",
+        TypeError,
+    ),
+    "no cell state": (
+        lambda: torch.ops.elman.layer(3, x, None, torch.zeros(1, 5, 4), None, [*LSTM.all_weights[0]], False, False),
+        "c0 is None; an LSTM carries a cell state, and no other cell does",
         TypeError,
     ),
     "three weights": (

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.layers.reference import GATES
+from elman.layers.reference import GATES, LSTM
 
 WEIGHT_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -59,8 +59,8 @@ def check_dtype(name: str, tensor: Tensor, weight: Tensor) -> Tensor:
     if tensor.dtype != weight.dtype:
         if not (torch.is_autocast_enabled(tensor.device.type) and tensor.is_floating_point()):
             raise ValueError(
-                f"{name} is {_short(tensor.dtype)}, the parameters are {_short(weight.dtype)}: convert the input with"
-                f" .to({weight.dtype}) or the layer with .to({tensor.dtype})"
+                f"{name} is {_short(tensor.dtype)}, the parameters are {_short(weight.dtype)}: convert it with"
+                f" .to({weight.dtype}), or the layer with .to({tensor.dtype})"
             )
         if tensor.is_cpu:
             tensor = tensor.to(weight.dtype)
@@ -140,6 +140,10 @@ def check_weights(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, weights: 
                 f"{WEIGHT_NAMES[index & 3]} has shape {tuple(weight.shape)} and dtype {_short(weight.dtype)}; expected"
                 f" {shape} and {_short(dtype)}, by input {tuple(x.shape)} and state {tuple(h0.shape)}"
             )
+    if (c0 is None) == (cell == LSTM):
+        raise TypeError(
+            f"c0 is {'None' if c0 is None else 'given'}; an LSTM carries a cell state, and no other cell does"
+        )
     for name, state in (("h0", h0), ("c0", c0)):
         if state is not None and (state.shape != (D, x.shape[1], H) or state.dtype != dtype):
             raise ValueError(
