@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[tuple[float, Choice], ...]] = {
 
 _SPEED = 40_000  # tokens a second: turns a run over epochs into about the time that it takes
 _FEWEST_WINDOWS = 8  # of a stream: a short text is cut into fewer streams, so that the state has somewhere to go
-_SHORT, _SHORT_DROPOUT = 200_000, 0.4  # shorter texts are soon known by heart
+_SHORT, _SHORT_DROPOUT = 200_000, 0.5  # shorter texts are soon known by heart
 _LONG, _LONG_DROPOUT = 20_000_000, 0.1  # longer ones are hardly read once
 
 
