@@ -1,16 +1,18 @@
 """A run over epochs that was stopped, however and wherever, ends with the bits of one that was not."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from elman import LanguageModel
-from elman.tasks import Progress
+from elman.tasks import Progress, language_model, training
 from elman.tasks.model_file import read_file
 
 TEXT = "".join(chr(97 + (i * i + i // 7) % 26) for i in range(3000))
@@ -80,11 +82,13 @@ def test_kill_and_resume_in_another_process(tmp_path: Path) -> None:
     assert same(resumed, LanguageModel(cell="gru", **OPTIONS).fit(TEXT, epochs=3, seed=7))
 
 
-def test_a_time_budget_ends_annealed_and_validated() -> None:
-    """By the real clock; how well the time is kept is tested with a clock of our own."""
+def test_a_time_budget_ends_annealed_and_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     reports: list[Progress] = []
-    model = LanguageModel(**OPTIONS).fit(TEXT, time="1s", progress=reports.append)
-    assert reports[-1].learning_rate < 0.1 * model.settings.learning_rate
+    ticks = itertools.count(step=0.01)  # a clock that moves whenever it is read
+    monkeypatch.setattr(language_model, "train", partial(training.train, clock=lambda: next(ticks)))
+    model = LanguageModel(**OPTIONS).fit(TEXT, time="20s", progress=reports.append)
+    assert 19.5 < model.metrics["seconds"] < 20.001
+    assert reports[-1].learning_rate < 0.021 * model.settings.learning_rate
     assert (reports[-1].step, reports[-1].validation_loss) == (model.history[-1][0], model.history[-1][2])
     assert reports[-1].sample
 
