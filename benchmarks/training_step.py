@@ -28,10 +28,12 @@ from elman.tasks.duration import parse_duration
 
 
 class Watch:
-    """Seconds spent in the functions that are wrapped, by name."""
+    """Seconds spent in the functions that are wrapped, by name; validation is left out."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self.left_out = 0.0
+        self.stopped = False
 
     def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -39,9 +41,23 @@ class Watch:
             try:
                 return function(*args, **kwargs)
             finally:
-                self.seconds[name] += time.perf_counter() - began
+                if not self.stopped:
+                    self.seconds[name] += time.perf_counter() - began
 
         return timed
+
+    def leave_out(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Stops the watch while `function` runs, and adds its time to `left_out`."""
+
+        def untimed(*args: Any, **kwargs: Any) -> Any:
+            began, self.stopped = time.perf_counter(), True
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.left_out += time.perf_counter() - began
+                self.stopped = False
+
+        return untimed
 
 
 class Kernels:
@@ -70,6 +86,7 @@ def measure(cell: str, budget: float, seconds: float) -> tuple[dict[str, float],
         steps += 1
         if steps == 20:  # warm: from here on it counts
             watch.seconds.clear()
+            watch.left_out = 0.0
             first[0] = time.perf_counter()
 
     wrapped = [
@@ -81,14 +98,14 @@ def measure(cell: str, budget: float, seconds: float) -> tuple[dict[str, float],
         (training.nn.utils, "clip_grad_norm_", "clip"),
         (torch.optim.AdamW, "step", "optimiser"),
         (torch.optim.AdamW, "zero_grad", "optimiser"),
-        (training, "_validate", "validation"),
     ]
     with ExitStack() as stack:
         for owner, attribute, name in wrapped:
             stack.enter_context(mock.patch.object(owner, attribute, watch.wrap(name, getattr(owner, attribute))))
+        stack.enter_context(mock.patch.object(training, "_validate", watch.leave_out(training._validate)))
         stack.enter_context(mock.patch.object(operators, "_kernels", Kernels(watch)))
         elman.LanguageModel(cell=cell, **sizes).fit(text, time=seconds, progress=count)
-    return dict(watch.seconds), time.perf_counter() - first[0], steps - 20
+    return dict(watch.seconds), time.perf_counter() - first[0] - watch.left_out, steps - 20
 
 
 def main() -> None:
@@ -100,7 +117,6 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     parts, total, steps = measure(options.cell, parse_duration(options.time), options.seconds)
-    total -= parts.pop("validation", 0.0)
     forward, backward = parts.pop("kernels, forward"), parts.pop("kernels, backward")
     parts["forward, around the kernels"] = parts.pop("forward") - forward
     parts["backward, around the kernels"] = parts.pop("backward") - backward
