@@ -32,7 +32,7 @@ CELLS = {
     "gru": (torch.nn.GRU, elman.GRU, 3),
     "lstm": (torch.nn.LSTM, elman.LSTM, 4),
 }
-HEAD = f"{'cell':9} {'mode':6} {'T, N, I, H':>18} {'torch ms':>10} {'elman ms':>10} {'ratio':>7} {'GFLOP/s':>8} {'error':>8}"
+HEAD = f"{'cell':9} {'mode':6} {'T, N, I, H':>18} {'torch ms':>9} {'elman ms':>9} {'ratio':>7} {'GF/s':>7} {'error':>8}"
 SAMPLE = 0.05  # seconds of one sample at least
 
 
@@ -42,7 +42,7 @@ def step(layer: nn.Module, x: Tensor, dy: Tensor, mode: str) -> list[Tensor]:
         with torch.inference_mode():
             return [layer(x)[0]]
     y = layer(x)[0]
-    return [y, *torch.autograd.grad(y, [x, *layer.parameters()], dy)]
+    return [y.detach(), *torch.autograd.grad(y, [x, *layer.parameters()], dy)]
 
 
 def difference(found: list[Tensor], exact: list[Tensor]) -> float:
@@ -108,8 +108,8 @@ def main() -> None:
                 row = measure(cell, GRID[index], mode, options.rounds)
                 rows.append(row)
                 shape = ", ".join(map(str, row["shape"]))
-                print(f"{cell:9} {mode:6} {shape:>18} {row['torch_ms']:10.3f} {row['elman_ms']:10.3f} "
-                      f"{row['ratio']:6.2f}x {row['gflops']:8.1f} {row['error']:8.0e}", flush=True)  # fmt: skip
+                print(f"{cell:9} {mode:6} {shape:>18} {row['torch_ms']:9.3f} {row['elman_ms']:9.3f} "
+                      f"{row['ratio']:6.2f}x {row['gflops']:7.1f} {row['error']:8.0e}", flush=True)  # fmt: skip
     for mode in options.modes.split(","):
         for cell in options.cells.split(","):
             ratios = [row["ratio"] for row in rows if (row["cell"], row["mode"]) == (cell, mode)]
