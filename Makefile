@@ -12,7 +12,7 @@ demo: .venv/installed
 	@mkdir -p demo
 	$(BIN)/elman train lm --corpus shakespeare --time 2m -o demo/bard.elman
 	@echo
-	$(BIN)/elman generate demo/bard.elman --prompt "ROMEO:" --length 600 --seed 1
+	$(BIN)/elman generate demo/bard.elman --prompt "ROMEO:" --length 600 --temperature 0.8 --seed 1
 
 # One test process a core, so one thread a process: two threads each would only wait for one another.
 # Tests that are about threads set their number themselves.
