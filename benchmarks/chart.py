@@ -2,7 +2,7 @@
 
     python benchmarks/chart.py [benchmarks/results/layers.json [docs/img/speed.svg]]
 
-The table is a JSON object; times are milliseconds of one call, the smaller of each pair of runs taken side by side:
+The table is what `python benchmarks/layers.py --json FILE` keeps; times are milliseconds of one call:
 
     {"machine": "2 cores of ...", "threads": 2, "torch": "2.13.0", "date": "2026-01-31",
      "rows": [{"cell": "lstm", "mode": "train", "shape": [T, N, I, H], "torch_ms": 3.6, "elman_ms": 3.0}, ...]}
@@ -33,7 +33,7 @@ def panel(axes: Axes, title: str, ratios: dict[tuple[int, ...], float]) -> None:
     for place, ratio in enumerate(ratios.values()):
         axes.text(max(1, ratio) * 1.1, place, f"{ratio:.3g}×", va="center", fontsize=8)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set(title=title, xscale="log", xlim=(0.5, 200))
+    axes.set(title=title, xscale="log", xlim=(0.8 * min([0.6, *ratios.values()]), 200))
     axes.set_xticks([1, 10, 100], ["1", "10", "100"])
     axes.xaxis.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
