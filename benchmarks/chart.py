@@ -33,7 +33,7 @@ def panel(axes: Axes, title: str, ratios: dict[tuple[int, ...], float]) -> None:
     for place, ratio in enumerate(ratios.values()):
         axes.text(max(1, ratio) * 1.1, place, f"{ratio:.3g}×", va="center", fontsize=8)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set(title=title, xscale="log", xlim=(0.8 * min([0.6, *ratios.values()]), 200))
+    axes.set(title=title, xscale="log")
     axes.set_xticks([1, 10, 100], ["1", "10", "100"])
     axes.xaxis.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
@@ -42,10 +42,12 @@ def panel(axes: Axes, title: str, ratios: dict[tuple[int, ...], float]) -> None:
 def draw(table: dict[str, Any], path: Path, mode: str = "train") -> None:
     """Write the chart of one mode ("train": forward and backward; "infer": forward) as SVG."""
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "elman", "font.family": "sans-serif"}):
-        figure, panels = plt.subplots(1, len(TITLES), figsize=(9, 3.4), sharey=True, layout="constrained")
+        figure, panels = plt.subplots(1, len(TITLES), figsize=(9, 3.4), sharex=True, sharey=True, layout="constrained")
         for axes, (cell, title) in zip(panels, TITLES.items(), strict=True):
             rows = [row for row in table["rows"] if (row["cell"], row["mode"]) == (cell, mode)]
             panel(axes, title, {tuple(row["shape"]): row["torch_ms"] / row["elman_ms"] for row in rows})
+        least = min(row["torch_ms"] / row["elman_ms"] for row in table["rows"])
+        panels[0].set_xlim(0.8 * min(0.6, least), 200)
         panels[0].invert_yaxis()
         panels[0].set_ylabel("T, N, I, H")
         what = {"train": "training step", "infer": "forward pass"}[mode]
