@@ -6,6 +6,21 @@
 namespace elman {
 namespace {
 
+// Turns `real` rows of K numbers into one vector of columns, zeros beyond them: K vectors, `width` scalars apart.
+template <class T>
+void pack_columns(const T* rows, Index real, Index K, T* to, Index width) {
+  for (Index k = 0; k < K; k += lanes<T>) {
+    const Index count = K - k < lanes<T> ? K - k : lanes<T>;
+    Vec<T> square[lanes<T>];
+#pragma GCC unroll 16
+    for (Index i = 0; i < lanes<T>; i++) square[i] = i < real ? load_part(rows + i * K + k, count) : zeros<T>();
+    transpose<T>(square);
+#pragma GCC unroll 16
+    for (Index i = 0; i < lanes<T>; i++)
+      if (i < count) store(to + (k + i) * width, square[i]);
+  }
+}
+
 // Packs columns [first, last) of a forward matrix [gate columns, K] given as torch has it, [G*H, K].
 template <class C, class T>
 void pack_forward(const Layout<C, T>& at, const T* w, Index K, Index first_unit, Index last_unit, T* packed) {
@@ -15,17 +30,9 @@ void pack_forward(const Layout<C, T>& at, const T* w, Index K, Index first_unit,
     const Index in_panel = at.units - panel < per_panel ? at.units - panel : per_panel;
     const Index width = in_panel * C::gates * lanes<T>;
     T* to = packed + panel * C::gates * lanes<T> * K + (unit - panel) * C::gates * lanes<T>;
+    const Index real = at.H - unit * lanes<T> < lanes<T> ? at.H - unit * lanes<T> : lanes<T>;
     for (int g = 0; g < C::gates; g++)
-      for (Index lane = 0; lane < lanes<T>; lane++) {
-        const Index u = unit * lanes<T> + lane;
-        T* column = to + g * lanes<T> + lane;
-        if (u < at.H) {
-          const T* from = w + (g * at.H + u) * K;
-          for (Index k = 0; k < K; k++) column[k * width] = from[k];
-        } else {
-          for (Index k = 0; k < K; k++) column[k * width] = 0;
-        }
-      }
+      pack_columns(w + (g * at.H + unit * lanes<T>) * K, real, K, to + g * lanes<T>, width);
   }
 }
 

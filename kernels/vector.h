@@ -129,6 +129,35 @@ ELMAN_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 #endif
 }
 
+// The numbers 0 .. n-1 as template arguments.
+template <int... number>
+struct Numbers {};
+
+template <class T, int half, int... lane>
+ELMAN_INLINE void exchange(Vec<T>& a, Vec<T>& b, Numbers<lane...>) {
+  const Vec<T> low = __builtin_shufflevector(a, b, (lane & half ? lanes<T> + lane - half : lane)...);
+  b = __builtin_shufflevector(a, b, (lane & half ? lanes<T> + lane : lane + half)...);
+  a = low;
+}
+
+// Transposes a square of `lanes` vectors in registers: squares of half its size change places across the diagonal, and
+// are transposed in turn.
+template <class T, int half = lanes<T> / 2, int... lane>
+ELMAN_INLINE void transpose(Vec<T> (&rows)[lanes<T>], Numbers<lane...> all) {
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes<T>; i++)
+    if (!(i & half)) exchange<T, half>(rows[i], rows[i + half], all);
+  if constexpr (half > 1) transpose<T, half / 2>(rows, all);
+}
+
+template <class T>
+ELMAN_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
+  if constexpr (lanes<T> == 16) transpose<T>(rows, Numbers<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>{});
+  else if constexpr (lanes<T> == 8) transpose<T>(rows, Numbers<0, 1, 2, 3, 4, 5, 6, 7>{});
+  else if constexpr (lanes<T> == 4) transpose<T>(rows, Numbers<0, 1, 2, 3>{});
+  else transpose<T>(rows, Numbers<0, 1>{});
+}
+
 // The constants of exp for one floating type.
 template <class T>
 struct Exponential;
