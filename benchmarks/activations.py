@@ -46,17 +46,19 @@ def _largest(values: torch.Tensor) -> float:
     return float(values.max()) if values.numel() else 0.0
 
 
-def measure(isa: str, name: str, stride: int) -> Largest:
-    """Runs one function over the float32 numbers whose bits are multiples of `stride`."""
-    _kernels.set_isa(isa)
+def measure(name: str, stride: int) -> dict[str, Largest]:
+    """Runs one function over the float32 numbers whose bits are multiples of `stride`, on every instruction set."""
     code, exact_function = FUNCTIONS[name]
-    largest = Largest()
+    largest = {isa: Largest() for isa in _kernels.isas()}
     for first in range(-(2**31), 2**31, CHUNK * stride):
         bits = torch.arange(first, min(first + CHUNK * stride, 2**31), stride, dtype=torch.int64).to(torch.int32)
         x = bits.view(torch.float32)
+        exact = exact_function(x.double())
         y = torch.empty_like(x)
-        _kernels.activate(code, 4, x.numel(), x.data_ptr(), y.data_ptr())
-        largest.take(x, y, exact_function(x.double()))
+        for isa, found in largest.items():
+            _kernels.set_isa(isa)
+            _kernels.activate(code, 4, x.numel(), x.data_ptr(), y.data_ptr())
+            found.take(x, y, exact)
     return largest
 
 
@@ -67,9 +69,8 @@ def main() -> None:
     )
     stride = parser.parse_args().stride
     print(f"{'isa':9} {'function':9} {'ulp':>6} {'at x =':>14} {'absolute':>10} {'below normal':>13} {'wrong NaN':>10}")
-    for isa in _kernels.isas():
-        for name in FUNCTIONS:
-            found = measure(isa, name, stride)
+    for name in FUNCTIONS:
+        for isa, found in measure(name, stride).items():
             print(
                 f"{isa:9} {name:9} {found.units:6.2f} {found.at:14.7g} {found.absolute:10.2e} "
                 f"{found.below_normal:13.2e} {found.wrong_nan:10d}",
