@@ -28,7 +28,8 @@ void backward_any(const BackwardCall<T>& call) {
 }
 
 Index saved_size(CellKind cell, int itemsize, const Shape& s) {
-  const Index Hp = itemsize == 4 ? padded<float>(s.H) : padded<double>(s.H);
+  // Room for the widest vectors of any instruction set: torch.compile keeps the shapes of its graphs on disk.
+  const Index widest = 64 / itemsize, Hp = (s.H + widest - 1) / widest * widest;
   const Index numbers = cell == CellKind::gru ? Gru::saved : cell == CellKind::lstm ? Lstm::saved : 0;
   return s.D * s.T * s.N * Hp * numbers;
 }

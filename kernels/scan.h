@@ -20,8 +20,8 @@
 // there are, and a = 2 for GRU, else 1.  A call: D G Hp (I + H) of packed weights.  A forward task of n rows: R G Hp,
 // and n Hp for c.  A backward task: ((a + 1) R + n) G Hp for the error terms of a chunk and their packed form, 2 n Hp
 // for what is carried, 4 R vectors for a panel, G Hp (Hp + Ip + a) for its share of the gradients; the reverse
-// direction T N I for its part of dx.  `saved` holds D T N Hp numbers for each number that a unit saves: 0 for RNN,
-// 4 for GRU, 5 for LSTM.
+// direction T N I for its part of dx.  `saved` has room for D T N Hp numbers, Hp for 64-byte vectors, for each number
+// that a unit saves: 0 for RNN, 4 for GRU, 5 for LSTM.
 #pragma once
 #include "cells.h"
 #include "matmul.h"

@@ -166,3 +166,16 @@ def test_what_is_saved_grows_with_steps_rows_and_directions(kind, itemsize, H) -
     cell = KINDS.index(kind)
     one = _kernels.saved_size(cell, itemsize, 1, 1, H, 1)
     assert _kernels.saved_size(cell, itemsize, 13, 5, H, 2) == 13 * 5 * 2 * one
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+def test_what_is_saved_has_one_shape_on_every_instruction_set(itemsize) -> None:
+    """torch.compile keeps graphs with their shapes on disk, where a process with another instruction set finds them."""
+    before, sizes = _kernels.active_isa(), set()
+    try:
+        for isa in _kernels.isas():
+            _kernels.set_isa(isa)
+            sizes.add(tuple(_kernels.saved_size(cell, itemsize, 1, 1, H, 1) for cell in range(4) for H in (1, 17, 64)))
+    finally:
+        _kernels.set_isa(before)
+    assert len(sizes) == 1
