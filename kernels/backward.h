@@ -40,7 +40,7 @@ struct BackwardPlan {
   BackwardWeights<T> weights[2];
   BackwardScratch<T>* tasks;
 
-  explicit BackwardPlan(const BackwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape) {}
+  explicit BackwardPlan(const BackwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape, C::gates) {}
 
   bool wants_x() const { return call.dx.data != nullptr; }
   bool wants_weights(int d) const {
@@ -329,7 +329,7 @@ void backward(const BackwardCall<T>& call) {
   BackwardPlan<C, T> plan(call);
   plan_scratch(plan);
   const Layout<C, T>& at = plan.at;
-  const int parts = call.threads;
+  const int parts = plan.division.parts;
   for_tasks(parts, parts, [&](int part) {
     const Index hidden = panel_count(at.units), inputs = panel_count(vectors_of<T>(at.I));
     for (int d = 0; d < plan.division.directions; d++) {

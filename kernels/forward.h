@@ -30,7 +30,7 @@ struct ForwardPlan {
   ForwardWeights<T> weights[2];
   ForwardScratch<T>* tasks;
 
-  explicit ForwardPlan(const ForwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape) {}
+  explicit ForwardPlan(const ForwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape, C::gates) {}
 
   void place(Arena& arena) {
     for (int d = 0; d < division.directions; d++) {
@@ -166,7 +166,7 @@ void forward(const ForwardCall<T>& call) {
   ForwardPlan<C, T> plan(call);
   plan_scratch(plan);
   const Layout<C, T>& at = plan.at;
-  const int parts = call.threads;
+  const int parts = plan.division.parts;
   for_tasks(parts, parts, [&](int part) {  // panels are packed whole: cut between them
     constexpr Index per_panel = units_per_panel<C>;
     const Index panels = (at.units + per_panel - 1) / per_panel;

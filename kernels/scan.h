@@ -100,12 +100,21 @@ struct Layout {
 template <class C>
 inline constexpr int units_per_panel = C::gates == 1 ? panel_vectors : 1;
 
-// Splits the work of a layer into tasks: rows of one direction.
+// How many threads `work` is worth, if so much of it takes about as long as to wake a thread.
+inline int worthwhile(int threads, Index work, Index waking) {
+  return work / waking + 1 < threads ? int(work / waking) + 1 : threads;
+}
+
+// Splits the work of a layer into tasks, rows of one direction; and what is done once for all, packing the weights and
+// joining their gradients, into parts.
 struct Division {
   int directions, groups;  // tasks = directions * groups
+  int parts;
 
-  Division(int threads, const Shape& s) : directions(int(s.D)) {
-    const Index most = (threads + s.D - 1) / s.D;
+  Division(int threads, const Shape& s, Index gates) : directions(int(s.D)) {
+    const Index weights = gates * s.H * (s.I + s.H);
+    parts = worthwhile(threads, s.D * weights, 1 << 18);  // numbers moved
+    const Index most = (worthwhile(threads, s.D * s.T * s.N * weights, 1 << 20) + s.D - 1) / s.D;  // multiplications
     groups = int(s.N < most ? (s.N > 0 ? s.N : 1) : most);
   }
   int tasks() const { return directions * groups; }
