@@ -1,7 +1,9 @@
 """Validation loss on Shakespeare against wall-clock: our layers beside torch.nn's in the same loop.
 
-    python benchmarks/language_model.py                                   # lstm, gru, rnn; 90s and 3m; 3 seeds
-    python benchmarks/language_model.py --cells lstm --times 90s --seeds 0 --engines elman,torch
+    GOMP_SPINCOUNT=10000 python benchmarks/language_model.py              # lstm, gru, rnn; 90s and 3m; 3 seeds
+    GOMP_SPINCOUNT=10000 python benchmarks/language_model.py --cells lstm --times 90s --seeds 0 --engines elman,torch
+
+The variable is what the command line sets: without it torch's idle threads spin on the cores that the kernels need.
 
 nanoGPT's split: the first nine tenths of tiny Shakespeare to learn, the whole last tenth to measure, by two protocols:
 the state carried over the whole text, and blocks of 64 from an empty context.  All hyperparameters are the command

@@ -1,7 +1,9 @@
 """Where a training step of the default language model spends its time, part by part.
 
-    python benchmarks/training_step.py
-    python benchmarks/training_step.py --cell gru --time 3m      # the defaults of that cell and budget
+    GOMP_SPINCOUNT=10000 python benchmarks/training_step.py
+    GOMP_SPINCOUNT=10000 python benchmarks/training_step.py --cell gru --time 3m      # defaults of that cell and budget
+
+The variable is what the command line sets: without it torch's idle threads spin on the cores that the kernels need.
 
 The real training loop runs for --seconds with a stop-watch around each of its parts.  `kernels` are the native calls
 alone; what Python, autograd and torch's operators cost around them stands under the other names.

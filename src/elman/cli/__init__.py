@@ -15,6 +15,8 @@ __all__ = ["main", "run"]
 
 def main() -> None:
     """The console script ``elman``: run the command in ``sys.argv`` and exit with its code."""
+    # torch's idle threads would spin on the cores that the kernels' threads need; read when torch is first imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if isinstance(sys.stdout, TextIOWrapper):  # text is UTF-8 in any locale; bytes of an argument that are not pass
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     sys.exit(run(sys.argv[1:]))
