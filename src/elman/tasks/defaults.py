@@ -27,6 +27,7 @@ class Choice:
 TABLE: dict[str, tuple[tuple[float, Choice], ...]] = {
     "lstm": (
         (150, Choice(1, 256, 64, 0.1, 32, 64, 4e-3)),
+        (400, Choice(1, 384, 64, 0.3, 32, 64, 4e-3)),
         (math.inf, Choice(1, 512, 64, 0.4, 32, 64, 3e-3)),
     ),
     "gru": (
@@ -73,7 +74,7 @@ def defaults_for(budget: float, size: int, cell: str) -> Choice:
 
     Examples
     --------
-    >>> defaults_for(90, 1_000_000, "lstm").hidden, defaults_for(300, 1_000_000, "lstm").hidden
+    >>> defaults_for(90, 1_000_000, "lstm").hidden, defaults_for(600, 1_000_000, "lstm").hidden
     (256, 512)
     >>> defaults_for(90, 2_000, "lstm").batch
     3
