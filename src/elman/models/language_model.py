@@ -59,13 +59,12 @@ class LanguageNetwork(nn.Module):
     Notes
     -----
     The parameters start as those of torch.nn do, with these differences.  The recurrent weights of each gate start
-    orthogonal, which keeps error terms from vanishing at once (Saxe et al., 2014).  Embeddings start from a normal
-    distribution of standard deviation 4, so that a token reaches the gates as strongly as the state does: of all
-    choices that were searched it gains most in the first minutes (docs/language_model.md); with 1-of-N codes the
-    columns of the first ``weight_ih`` start at 1 for the same reason.  An embedding that is `tied` serves as output
-    weight too and starts at ``H ** -0.5``.  The forget gates' bias starts at 1 in all
-    (Jozefowicz et al., 2015).  Entry 0 is "other" in a `Lexicon` that has one: its embedding starts at zero, and
-    stays there if training never meets it, so that an unknown token says nothing.
+    orthogonal (Saxe et al., 2014).  Embeddings start from a normal distribution of standard deviation 4: of 0.5,
+    1, 2 and 4 an LSTM learnt fastest with it in a short search (docs/language_model.md).  With 1-of-N codes the
+    columns of the first ``weight_ih`` start with standard deviation 1.  An embedding that is `tied` serves as
+    output weight too and starts at ``H ** -0.5``.  The forget gates' bias starts at 1 in all (Jozefowicz et al.,
+    2015).  Entry 0 is "other" in a `Lexicon` that has one: its embedding starts at zero, and stays there if
+    training never meets it, so that an unknown token says nothing.
 
     Examples
     --------
