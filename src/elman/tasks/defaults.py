@@ -1,7 +1,8 @@
 """Which network, and how to train it, when the user says nothing: from the time there is and the size of the text.
 
 A longer budget pays for a wider network, which needs a lower rate and more dropout.  The rows of `TABLE` come from
-a short search on tiny Shakespeare (docs/language_model.md says what it was); `defaults_for` fits them to shorter and longer texts.
+a short search on tiny Shakespeare (docs/language_model.md says what it was); `defaults_for` fits them to shorter and
+longer texts.
 """
 
 import math
