@@ -157,8 +157,18 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
   for (Index i = 0; i < rows.n; i++) {
     copy(const_cast<T*>(state(call.h_n, i)), before[i], at.H);
     if (C::has_cell) copy(const_cast<T*>(state(call.c_n, i)), mine.c + i * at.Hp, at.H);
-    for (Index t = rows.length_of(i); t < shape.T; t++) fill(y_row(i, t), T(0), at.H);
+    for (Index t = rows.length_of(i); t < shape.T; t++) {
+      fill(y_row(i, t), T(0), at.H);
+      if (C::saved && call.saved) fill(saved_row(at, call.saved, shape, d, t, rows.row[i]), T(0), C::saved * at.Hp);
+    }
   }
+}
+
+// Narrow vectors leave the end of `saved` unused; it is zeroed, so that equal calls have equal outputs.
+template <class C, class T>
+void clear_unused(const Layout<C, T>& at, const ForwardCall<T>& call) {
+  const Index rows = call.shape.D * call.shape.T * call.shape.N * C::saved;
+  if (call.saved) fill(call.saved + rows * at.Hp, T(0), rows * (saved_width(at.H, sizeof(T)) - at.Hp));
 }
 
 template <class C, class T>
@@ -166,6 +176,7 @@ void forward(const ForwardCall<T>& call) {
   ForwardPlan<C, T> plan(call);
   plan_scratch(plan);
   const Layout<C, T>& at = plan.at;
+  clear_unused(at, call);
   const int parts = plan.division.parts;
   for_tasks(parts, parts, [&](int part) {  // panels are packed whole: cut between them
     constexpr Index per_panel = units_per_panel<C>;

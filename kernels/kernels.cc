@@ -28,10 +28,8 @@ void backward_any(const BackwardCall<T>& call) {
 }
 
 Index saved_size(CellKind cell, int itemsize, const Shape& s) {
-  // Room for the widest vectors of any instruction set: torch.compile keeps the shapes of its graphs on disk.
-  const Index widest = 64 / itemsize, Hp = (s.H + widest - 1) / widest * widest;
   const Index numbers = cell == CellKind::gru ? Gru::saved : cell == CellKind::lstm ? Lstm::saved : 0;
-  return s.D * s.T * s.N * Hp * numbers;
+  return s.D * s.T * s.N * saved_width(s.H, itemsize) * numbers;
 }
 
 template <class T>

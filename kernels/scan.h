@@ -81,6 +81,13 @@ void copy_padded(T* to, const T* from, Index count) {
   fill(to + (from ? count : 0), T(0), from ? whole - count : whole);
 }
 
+// Units for which `saved` has room: whole vectors of the widest instruction set, whichever runs, since torch.compile
+// keeps the shapes of its graphs on disk.
+inline Index saved_width(Index H, Index itemsize) {
+  const Index widest = 64 / itemsize;
+  return (H + widest - 1) / widest * widest;
+}
+
 // Where the numbers of one direction of a layer with cell C stand.
 template <class C, class T>
 struct Layout {

@@ -63,11 +63,13 @@ def test_compiled_inference(kind) -> None:
 
 
 @pytest.mark.parametrize("name", ["RNNCell", "GRUCell", "LSTMCell"])
-def test_compiled_cell(name) -> None:
+def test_compiled_cell(name, close) -> None:
+    """torch.compile takes torch's cell operators apart, and may round their sums otherwise."""
+    torch.manual_seed(0)
     cell, x = getattr(elman, name)(3, 4), torch.randn(5, 3)
     expected, actual = cell(x), compiled(cell)(x)
     for ours, theirs in zip(*((r,) if isinstance(r, torch.Tensor) else r for r in (actual, expected)), strict=True):
-        assert torch.equal(ours, theirs)
+        close(ours, theirs, "value")
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # inductor's own imports
