@@ -65,7 +65,10 @@ def write_file(
     facts = {"kind": kind, "format": FORMAT, "version": __version__, **description}
     dense = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     try:
+        unfinished.touch()
+        mode = (target if target.exists() else unfinished).stat().st_mode & 0o777  # what the umask asks for
         safetensors.torch.save_file(dense, unfinished, metadata={"elman": json.dumps(facts)})
+        unfinished.chmod(mode)  # which is the owner's alone as safetensors writes it
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         unfinished.replace(target)
