@@ -110,9 +110,9 @@ struct BackwardStep {
 template <class C, class T>
 void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardStep<T>& step, bool recurs) {
   constexpr int G = C::gates;
-  panels(at.units, panel_vectors, [&](Index unit, int vectors) {
+  row_groups<T, panel_vectors>(n, at.units, [&](Index unit, int vectors, int most, auto product) {
     const Index column = unit * lanes<T>;
-    strips(n, block_rows(vectors), [&](Index begin, int rows) {
+    strips(n, most, [&](Index begin, int rows) {
       Block<T> block;
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
@@ -121,7 +121,7 @@ void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardS
           if (C::carries || !recurs) sum += load(step.dh + (begin + i) * at.Hp + u);
           block.sums[i * vectors + j] = sum;
         }
-      if (recurs) multiply(block, rows, vectors, at.width, PointedRows<T>{step.later + begin}, hh + column * at.width);
+      if (recurs) product(block, rows, at.width, PointedRows<T>{step.later + begin}, hh + column * at.width);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
           const Index row = begin + i, u = column + j * lanes<T>, gate = row * at.stride + (unit + j) * G * lanes<T>;
@@ -259,7 +259,7 @@ class BackwardTask {
       mine_.rows[r] = mine_.delta_in + r * at_.stride;
       mine_.out[r] = dx_row(i, rows_.time(i, s));
     });
-    rows_times_panels<T>(R, at_.width, {mine_.rows}, w_.ih, at_.I, panel_vectors, nullptr, mine_.out);
+    rows_times_panels<T, panel_vectors>(R, at_.width, {mine_.rows}, w_.ih, at_.I, nullptr, mine_.out);
   }
 
   // The gradients of the initial states, and zeros where there is no step.
@@ -278,7 +278,7 @@ class BackwardTask {
     }
     T* through_w = mine_.delta;  // free by now; [n, H]
     for (Index i = 0; i < n; i++) mine_.out[i] = through_w + i * at_.H;
-    rows_times_panels<T>(n, at_.width, {mine_.rows}, w_.hh, at_.H, panel_vectors, nullptr, mine_.out);
+    rows_times_panels<T, panel_vectors>(n, at_.width, {mine_.rows}, w_.hh, at_.H, nullptr, mine_.out);
     for (Index i = 0; i < n; i++) {
       T* to = state(call_.dh0, i);
       for (Index u = 0; u < at_.H; u++) to[u] = (C::carries ? to[u] : T(0)) + through_w[i * at_.H + u];

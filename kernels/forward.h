@@ -73,18 +73,18 @@ void pack_bias(const Layout<C, T>& at, const Weights<const T>& w, Index first_un
 template <class C, class T>
 void forward_step(const Layout<C, T>& at, const ForwardWeights<T>& w, Index n, const T* const* before,
                   T* const* after, T* const* net, T* c, T* const* save) {
-  constexpr int G = C::gates;
-  panels(at.units, units_per_group<C>, [&](Index unit, int count) {
-    const Index column = unit * G * lanes<T>;
-    const int vectors = count * G;
-    strips(n, block_rows(vectors), [&](Index begin, int rows) {
+  constexpr int G = C::gates, group = units_per_group<C> * G;
+  row_groups<T, group>(n, at.units * G, [&](Index vector, int vectors, int most, auto product) {
+    const Index column = vector * lanes<T>, unit = vector / G;
+    const int count = vectors / G;
+    strips(n, most, [&](Index begin, int rows) {
       Block<T> block;
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
           block.sums[i * vectors + j] = C::apart && j % G == G - 1
                                             ? load(w.bias_apart + (unit + j / G) * lanes<T>)
                                             : load(net[begin + i] + column + j * lanes<T>);
-      multiply(block, rows, vectors, at.H, PointedRows<T>{before + begin}, w.hh + column * at.H);
+      product(block, rows, at.H, PointedRows<T>{before + begin}, w.hh + column * at.H);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < count; j++) {
           const Index row = begin + i, u = (unit + j) * lanes<T>;
@@ -148,7 +148,7 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
       }
     }
     if (!plan.coded())
-      rows_times_panels<T>(R, at.I, {mine.x}, w.ih, at.width, units_per_group<C> * C::gates, w.bias, mine.nets);
+      rows_times_panels<T, units_per_group<C> * C::gates>(R, at.I, {mine.x}, w.ih, at.width, w.bias, mine.nets);
 
     T* const* net = mine.nets;
     for (Index s = begin; s < end; s++) {

@@ -46,10 +46,10 @@ ELMAN_INLINE void strips(Index n, int most, const F& f) {
   }
 }
 
-// Calls f(first vector, vectors) for each panel of a matrix of so many vectors of columns.
+// Calls f(first vector, vectors) for each panel, from vector `begin` on, of a matrix of so many vectors of columns.
 template <class F>
-ELMAN_INLINE void panels(Index vectors, int per_panel, const F& f) {
-  for (Index first = 0; first < vectors; first += per_panel)
+ELMAN_INLINE void panels(Index vectors, int per_panel, const F& f, Index begin = 0) {
+  for (Index first = begin; first < vectors; first += per_panel)
     f(first, int(vectors - first < per_panel ? vectors - first : per_panel));
 }
 
@@ -148,19 +148,67 @@ void multiply(Block<T>& block, int rows, int vectors, Index K, A a, const T* pan
   }
 }
 
+// A single row has too few sums in a panel to hide the latency of fma, so it takes several panels of `width` vectors at
+// once, `side` of them: sums += a · B.  Each sum is the chain that `multiply` makes.
+template <class T, int width, int side>
+__attribute__((noinline)) void multiply_row(Vec<T>* block, Index K, const T* a, const T* panel) {
+  Vec<T> sums[side][width];
+  const Index apart = width * lanes<T> * K;
+#pragma GCC unroll 32
+  for (int i = 0; i < side * width; i++) sums[i / width][i % width] = block[i];
+  for (Index k = 0; k < K; k++, panel += width * lanes<T>) {
+    const Vec<T> factor = broadcast<T>(a[k]);
+#pragma GCC unroll 32
+    for (int i = 0; i < side; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < width; j++)
+        sums[i][j] = fma(factor, load(panel + i * apart + j * lanes<T>), sums[i][j]);
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < side * width; i++) block[i] = sums[i / width][i % width];
+}
+
+template <class T, int group, int most>
+ELMAN_INLINE void multiply_row_groups(int groups, Vec<T>* block, Index K, const T* a, const T* panel) {
+  if constexpr (most > 1) {
+    if (groups < most) return multiply_row_groups<T, group, most - 1>(groups, block, K, a, panel);
+  }
+  constexpr int width = panel_width(group);
+  multiply_row<T, width, most * group / width>(block, K, a, panel);
+}
+
+// Covers a matrix of columns in groups of `group` vectors: calls f(first vector, vectors, rows at once, product), where
+// product(block, rows, K, a, panel) is `multiply` for a group, or for a single row of several groups side by side.
+template <class T, int group, class F>
+ELMAN_INLINE void row_groups(Index n, Index vectors, const F& f) {
+  Index done = 0;
+  if (n == 1)
+    strips(vectors / group, sum_registers / group, [&](Index first, int groups) {
+      f(first * group, groups * group, 1, [groups](Block<T>& block, int, Index K, PointedRows<T> a, const T* panel) {
+        multiply_row_groups<T, group, sum_registers / group>(groups, block.sums, K, a.row[0], panel);
+      });
+      done = (first + groups) * group;
+    });
+  const auto one = [&](Index first, int count) {
+    f(first, count, block_rows(count), [count](Block<T>& block, int rows, Index K, PointedRows<T> a, const T* panel) {
+      multiply(block, rows, count, K, a, panel);
+    });
+  };
+  panels(vectors, group, one, done);
+}
+
 // out[row] = first + A[row] · B for rows given by pointers; `first` is one value a column (null: zeros).
-// B [K, columns] in panels of `per_panel` vectors; the rows of `out` have `columns` numbers, not padded.
-template <class T>
-void rows_times_panels(Index n, Index K, PointedRows<T> a, const T* b, Index columns, int per_panel, const T* first,
-                       T* const* out) {
-  panels(vectors_of<T>(columns), per_panel, [&](Index vector, int vectors) {
+// B [K, columns] in groups of `group` vectors; the rows of `out` have `columns` numbers, not padded.
+template <class T, int group>
+void rows_times_panels(Index n, Index K, PointedRows<T> a, const T* b, Index columns, const T* first, T* const* out) {
+  row_groups<T, group>(n, vectors_of<T>(columns), [&](Index vector, int vectors, int most, auto product) {
     const Index column = vector * lanes<T>;
-    strips(n, block_rows(vectors), [&](Index begin, int rows) {
+    strips(n, most, [&](Index begin, int rows) {
       Block<T> block;
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
           block.sums[i * vectors + j] = first ? load(first + column + j * lanes<T>) : zeros<T>();
-      multiply(block, rows, vectors, K, a.from(begin), b + column * K);
+      product(block, rows, K, a.from(begin), b + column * K);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
           const Index at = column + j * lanes<T>;
