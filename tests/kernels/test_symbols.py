@@ -26,4 +26,6 @@ def test_only_the_table_is_exported(isa: str, tmp_path: Path) -> None:
     listing = subprocess.run(
         ["nm", "-C", "--defined-only", "--extern-only", str(built)], check=True, capture_output=True, text=True
     ).stdout
-    assert [line.split(maxsplit=2)[2] for line in listing.splitlines()] == [f"elman::table_{isa}"]
+    names = {line.split(maxsplit=2)[2] for line in listing.splitlines()}
+    # Where a function can be unwound, GCC adds a pointer to the C++ runtime's routine for it: data, the same for all.
+    assert names - {"DW.ref.__gxx_personality_v0"} == {f"elman::table_{isa}"}
