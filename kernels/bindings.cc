@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -166,6 +169,84 @@ std::vector<std::string> isas() {
   return names;
 }
 
+// The packed weights of a stack of layers of one direction, and the instruction set that they are packed for.  Nothing
+// changes after the constructor, so any number of threads may step at once.
+class Stepper {
+ public:
+  Stepper(const Stepper&) = delete;
+  Stepper& operator=(const Stepper&) = delete;
+  Stepper(int cell, int itemsize, bool coded, Index I, Index H, const std::vector<Addresses>& layers)
+      : cell_(CellKind(cell)), itemsize_(itemsize), coded_(coded), I_(I), H_(H), table_(active_table()) {
+    check(cell, itemsize, 1, {1, 1, I, H, 1});
+    for (const Addresses& weights : layers) {
+      const bool first = packed_.empty();
+      if (itemsize == 4) pack<float>(weights, first ? I : H, first && coded, table_.pack_float);
+      else pack<double>(weights, first ? I : H, first && coded, table_.pack_double);
+    }
+  }
+
+  // Addresses of x [N, I] or codes [N], of h and c [L, N, H], and of the states after, which h_n and c_n receive.
+  void step(int threads, Index N, Address x, Address h, Address c, Address h_n, Address c_n) const {
+    if (N < 0 || threads < 1) throw std::invalid_argument("expected N >= 0, threads >= 1");
+    nb::gil_scoped_release release;
+    if (coded_) check_codes({at<const Index>(x), 1, 1}, nullptr, {1, N, I_, H_, 1});
+    if (itemsize_ == 4) run<float>(threads, N, x, h, c, h_n, c_n, table_.step_float);
+    else run<double>(threads, N, x, h, c, h_n, c_n, table_.step_double);
+  }
+
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const Packed& layer : packed_) sum += layer.bytes;
+    return sum;
+  }
+
+ private:
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  struct Packed {
+    std::unique_ptr<void, Free> memory;
+    std::size_t bytes;
+  };
+
+  template <class T, class Pack>
+  void pack(const Addresses& addresses, Index I, bool coded, Pack pack_weights) {
+    Weights<const T> weights;
+    read_weights(addresses, 1, &weights);
+    const std::size_t size = std::size_t(pack_weights(cell_, I, H_, coded, weights, nullptr)) * sizeof(T);
+    const std::size_t bytes = (size + 63) / 64 * 64;
+    packed_.push_back({std::unique_ptr<void, Free>(std::aligned_alloc(64, bytes)), bytes});
+    if (!packed_.back().memory) throw std::bad_alloc();
+    pack_weights(cell_, I, H_, coded, weights, static_cast<T*>(packed_.back().memory.get()));
+  }
+
+  template <class T, class Step>
+  void run(int threads, Index N, Address x, Address h, Address c, Address h_n, Address c_n, Step step) const {
+    StepCall<T> call{cell_, threads, N, I_, H_, coded_ ? nullptr : at<const T>(x), coded_ ? at<const Index>(x) : nullptr,
+                     nullptr, at<const T>(h), at<const T>(c), at<T>(h_n), at<T>(c_n)};
+    for (const Packed& layer : packed_) {
+      call.packed = static_cast<const T*>(layer.memory.get());
+      step(call);
+      call.x = call.h_n;
+      call.codes = nullptr;
+      call.I = H_;
+      call.h += N * H_;
+      call.h_n += N * H_;
+      if (call.c) {
+        call.c += N * H_;
+        call.c_n += N * H_;
+      }
+    }
+  }
+
+  CellKind cell_;
+  int itemsize_;
+  bool coded_;
+  Index I_, H_;
+  const Table& table_;
+  std::vector<Packed> packed_;
+};
+
 void activate(int function, int itemsize, Index count, Address x, Address y) {
   nb::gil_scoped_release release;
   if (itemsize == 4) active_table().activate_float(function, count, at<const float>(x), at<float>(y));
@@ -185,6 +266,12 @@ NB_MODULE(_kernels, m) {
         "How often forward and backward have run.");
   m.def("saved_size", saved_size, nb::arg("cell"), nb::arg("itemsize"), nb::arg("T"), nb::arg("N"), nb::arg("H"),
         nb::arg("D"), "Scalars that a forward pass keeps for its backward pass.");
+  nb::class_<Stepper>(m, "Stepper", "Packed weights of layers of one direction, and one step by them.")
+      .def(nb::init<int, int, bool, Index, Index, const std::vector<Addresses>&>(), nb::arg("cell"),
+           nb::arg("itemsize"), nb::arg("coded"), nb::arg("I"), nb::arg("H"), nb::arg("layers"))
+      .def("step", &Stepper::step, nb::arg("threads"), nb::arg("N"), nb::arg("x"), nb::arg("h"), nb::arg("c"),
+           nb::arg("h_n"), nb::arg("c_n"), "h_n, c_n = the states after x, h and c; no output may be an input.")
+      .def_prop_ro("bytes", &Stepper::bytes, "Memory of the packed weights.");
   m.def("activate", activate, nb::arg("function"), nb::arg("itemsize"), nb::arg("count"), nb::arg("x"), nb::arg("y"),
         "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),

@@ -24,6 +24,16 @@ struct ForwardScratch {
 };
 
 template <class C, class T>
+ForwardWeights<T> place_weights(const Layout<C, T>& at, bool coded, Arena& arena) {
+  ForwardWeights<T> weights;
+  weights.ih = arena.take<T>((coded ? at.stride : at.width) * at.I);
+  weights.hh = arena.take<T>(at.width * at.H);
+  weights.bias = arena.take<T>(at.width);
+  weights.bias_apart = C::apart ? arena.take<T>(at.Hp) : nullptr;
+  return weights;
+}
+
+template <class C, class T>
 struct ForwardPlan {
   const ForwardCall<T>& call;
   Layout<C, T> at;
@@ -36,12 +46,7 @@ struct ForwardPlan {
   bool coded() const { return call.codes.data != nullptr; }
 
   void place(Arena& arena) {
-    for (int d = 0; d < division.directions; d++) {
-      weights[d].ih = arena.take<T>((coded() ? at.stride : at.width) * at.I);
-      weights[d].hh = arena.take<T>(at.width * at.H);
-      weights[d].bias = arena.take<T>(at.width);
-      weights[d].bias_apart = C::apart ? arena.take<T>(at.Hp) : nullptr;
-    }
+    for (int d = 0; d < division.directions; d++) weights[d] = place_weights(at, coded(), arena);
     ForwardScratch<T>* all = arena.take<ForwardScratch<T>>(division.tasks());
     tasks = all;
     const Index n = (call.shape.N + division.groups - 1) / division.groups;
@@ -66,6 +71,16 @@ void pack_bias(const Layout<C, T>& at, const Weights<const T>& w, Index first_un
       to.bias[at.column(g, u)] = apart ? input : input + hidden;
       if (apart) to.bias_apart[u] = hidden;
     }
+}
+
+// Packs the vectors of units [first, last) of the weights of one direction.
+template <class C, class T>
+void pack_weights(const Layout<C, T>& at, const Weights<const T>& w, bool coded, Index first, Index last,
+                  const ForwardWeights<T>& to) {
+  pack_bias<C, T>(at, w, first, last, to);
+  pack_forward<C, T>(at, w.hh, at.H, first, last, to.hh);
+  if (coded) pack_table<C, T>(at, w.ih, to.bias, first, last, to.ih);
+  else pack_forward<C, T>(at, w.ih, at.I, first, last, to.ih);
 }
 
 // One step of n rows.  A block holds all gates of some vectors of units: the product leaves its sums there, and the
@@ -192,13 +207,8 @@ void forward(const ForwardCall<T>& call) {
     constexpr Index per_group = units_per_group<C>;
     const Index groups = (at.units + per_group - 1) / per_group, end = groups * (part + 1) / parts * per_group;
     const Index first = groups * part / parts * per_group, last = end < at.units ? end : at.units;
-    for (int d = 0; d < plan.division.directions; d++) {
-      const Weights<const T>& w = call.weights[d];
-      pack_bias<C, T>(at, w, first, last, plan.weights[d]);
-      pack_forward<C, T>(at, w.hh, at.H, first, last, plan.weights[d].hh);
-      if (plan.coded()) pack_table<C, T>(at, w.ih, plan.weights[d].bias, first, last, plan.weights[d].ih);
-      else pack_forward<C, T>(at, w.ih, at.I, first, last, plan.weights[d].ih);
-    }
+    for (int d = 0; d < plan.division.directions; d++)
+      pack_weights<C, T>(at, call.weights[d], plan.coded(), first, last, plan.weights[d]);
   });
   for_tasks(call.threads, plan.division.tasks(), [&](int task) { forward_task<C, T>(plan, task); });
 }

@@ -2,7 +2,7 @@
 // ELMAN_ISA_NAME.  All else here has internal linkage, so that the linker can never give an old processor the copy of
 // an inline function that was compiled for a new one; tests/kernels/test_symbols.py reads the symbols.
 #include "backward.h"
-#include "forward.h"
+#include "step.h"
 
 namespace elman {
 namespace {
@@ -24,6 +24,27 @@ void backward_any(const BackwardCall<T>& call) {
     case CellKind::rnn_relu: return backward<Elman<Relu>, T>(call);
     case CellKind::gru: return backward<Gru, T>(call);
     case CellKind::lstm: return backward<Lstm, T>(call);
+  }
+}
+
+template <class T>
+Index pack_any(CellKind cell, Index I, Index H, bool coded, const Weights<const T>& w, T* packed) {
+  switch (cell) {
+    case CellKind::rnn_tanh: return pack<Elman<Tanh>, T>(I, H, coded, w, packed);
+    case CellKind::rnn_relu: return pack<Elman<Relu>, T>(I, H, coded, w, packed);
+    case CellKind::gru: return pack<Gru, T>(I, H, coded, w, packed);
+    case CellKind::lstm: return pack<Lstm, T>(I, H, coded, w, packed);
+  }
+  return 0;
+}
+
+template <class T>
+void step_any(const StepCall<T>& call) {
+  switch (call.cell) {
+    case CellKind::rnn_tanh: return step<Elman<Tanh>, T>(call);
+    case CellKind::rnn_relu: return step<Elman<Relu>, T>(call);
+    case CellKind::gru: return step<Gru, T>(call);
+    case CellKind::lstm: return step<Lstm, T>(call);
   }
 }
 
@@ -50,7 +71,8 @@ void activate(int function, Index count, const T* x, T* y) {
 extern const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME);
 const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME) = {
     ELMAN_TEXT(ELMAN_ISA_NAME), forward_any<float>, forward_any<double>, backward_any<float>,
-    backward_any<double>,       saved_size,         activate<float>,     activate<double>,
+    backward_any<double>,       saved_size,         pack_any<float>,     pack_any<double>,    step_any<float>,
+    step_any<double>,           activate<float>,    activate<double>,
 };
 
 }  // namespace elman

@@ -79,6 +79,19 @@ struct BackwardCall {
   Weights<T> dweights[2];      // out; null: not wanted
 };
 
+// One step of one layer for N streams, by weights that were packed before.
+template <class T>
+struct StepCall {
+  CellKind cell;
+  int threads;
+  Index N, I, H;
+  const T* x;          // [N, I]; null: codes instead
+  const Index* codes;  // [N]
+  const T* packed;     // as `pack` left it
+  const T *h, *c;      // [N, H]; c for LSTM alone
+  T *h_n, *c_n;        // [N, H] out
+};
+
 // What one instruction set offers.  Each is compiled from kernels.cc with its own flags.
 struct Table {
   const char* isa;
@@ -87,6 +100,11 @@ struct Table {
   void (*backward_float)(const BackwardCall<float>&);
   void (*backward_double)(const BackwardCall<double>&);
   Index (*saved_size)(CellKind, int itemsize, const Shape&);
+  // Packs the weights of a layer [G*H, I], [G*H, H] for `step`; `packed` is 64-byte aligned, null to learn the scalars.
+  Index (*pack_float)(CellKind, Index I, Index H, bool coded, const Weights<const float>&, float* packed);
+  Index (*pack_double)(CellKind, Index I, Index H, bool coded, const Weights<const double>&, double* packed);
+  void (*step_float)(const StepCall<float>&);
+  void (*step_double)(const StepCall<double>&);
   // function 0 tanh, 1 sigmoid, 2 relu: what the cells use, for tests and benchmarks.
   void (*activate_float)(int function, Index count, const float* x, float* y);
   void (*activate_double)(int function, Index count, const double* x, double* y);

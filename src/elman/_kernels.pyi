@@ -80,3 +80,22 @@ def backward(
     dweights: Sequence[int],
 ) -> None:
     """The gradients of one layer."""
+
+class Stepper:
+    """Packed weights of layers of one direction, and one step by them; never changes."""
+
+    def __init__(
+        self,
+        cell: int,
+        itemsize: int,
+        coded: bool,
+        I: int,
+        H: int,
+        layers: Sequence[Sequence[int]],
+    ) -> None: ...
+    def step(self, threads: int, N: int, x: int, h: int, c: int, h_n: int, c_n: int) -> None:
+        """h_n, c_n = the states after x, h and c; no output may be an input."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the packed weights."""

@@ -144,3 +144,15 @@ def test_bad_input() -> None:
         net(tokens()[:, 0], net.initial_state(1))
     with pytest.raises(ValueError, match="state has 2 parts; expected one for each of the L = 1 layers"):
         net(tokens(), net.initial_state(N) * 2)
+
+
+@pytest.mark.parametrize("options", [{}, {"embedding": 0}, {"embedding": H, "tied": True}, {"layers": 2}])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_stepper_reads_what_the_network_reads(cell: str, options: dict[str, object]) -> None:
+    net = network(cell, **options)
+    expected, after = net(tokens(), net.initial_state(N))
+    stepper, state = net.stepper(), net.initial_state(N)
+    for t, token in enumerate(tokens()):
+        logits, state = stepper(token, state)
+        torch.testing.assert_close(logits, expected[t].detach())
+    torch.testing.assert_close(state_tensors(state), [tensor.detach() for tensor in state_tensors(after)])

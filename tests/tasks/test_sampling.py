@@ -68,14 +68,14 @@ def test_writing_in_steps_follows_the_probabilities_of_reading_at_once() -> None
     net, prompt = network(), torch.tensor([3, 1, 4])
     logits, state = read(net, prompt, [1] * 6)
     steps = [logits]
-    step = net.step
+    step = net.stepper()
 
     def spy(token: torch.Tensor, before: object) -> tuple[torch.Tensor, object]:
         after, now = step(token, before)  # type: ignore[arg-type]
         steps.append(after)
         return after, now
 
-    net.step = spy  # type: ignore[method-assign, assignment]
+    net.stepper = lambda: spy  # type: ignore[method-assign, assignment, return-value]
     written = list(sample(net, logits, state, 40, Sampling(), generator=torch.Generator().manual_seed(1)))
     whole, _ = net(torch.tensor([*prompt, *written]).unsqueeze(1), net.initial_state(1))
     assert len(written) == len(steps) == 40

@@ -6,6 +6,7 @@ from elman.layers.fallback import FallbackWarning
 from elman.layers.recurrent import GRU, LSTM, RNN
 from elman.layers.reference import Weights
 from elman.layers.state import LSTMState, by_layer, detach, last_output
+from elman.layers.stepper import Stepper
 
 __all__ = [
     "GRU",
@@ -16,6 +17,7 @@ __all__ = [
     "LSTMCell",
     "LSTMState",
     "RNNCell",
+    "Stepper",
     "Weights",
     "by_layer",
     "detach",

@@ -14,10 +14,12 @@ from torch.types import Device
 
 from elman.layers import reference
 from elman.layers.checks import as_lengths, check_input, check_packed, check_size, check_states
+from elman.layers.fallback import say
 from elman.layers.functional import NONLINEARITIES, as_vectors, layer
 from elman.layers.other_devices import Stack
 from elman.layers.reference import GATES, State
 from elman.layers.state import LSTMState
+from elman.layers.stepper import ReferenceStepper, Stepper, stepping_needs_reference
 
 Lengths = Tensor | Sequence[int] | None
 
@@ -102,6 +104,46 @@ class RecurrentLayer(nn.Module):
         """The weights of each layer as they are now, direction after direction: tensors, or None for no bias."""
         own = self._parameters  # a plain look-up: attribute access on a Module costs half a microsecond
         return [[None if n is None else own[n] if n in own else getattr(self, n) for n in ns] for ns in self._names]
+
+    def stepper(self, codes: bool = False) -> Stepper | ReferenceStepper:
+        """Take a snapshot of the weights that runs one time step of N streams in one native call.
+
+        Parameters
+        ----------
+        codes : bool, default False
+            Whether the steps come as codes of 1-of-N inputs, integers (N,).
+
+        Returns
+        -------
+        Stepper
+            ``y, state = stepper(x, state)``. Later changes of the weights do not reach it; dropout is off. Where the
+            kernels cannot run (proj_size, other dtypes and devices) a slower one, with a warning.
+
+        Raises
+        ------
+        ValueError
+            If the layer is bidirectional: its second direction begins at the end of the stream.
+
+        Examples
+        --------
+        >>> import torch, elman
+        >>> stepper = elman.GRU(3, 4).stepper()
+        >>> y, state = stepper(torch.zeros(2, 3))  # the first step of 2 streams
+        >>> y, state = stepper(torch.ones(2, 3), state)  # the second
+        >>> y.shape, state.shape
+        (torch.Size([2, 4]), torch.Size([1, 2, 4]))
+        """
+        if self.bidirectional:
+            raise ValueError(
+                "a bidirectional layer has no stepper: its second direction begins where the stream ends; use one"
+                " direction, or call the layer on whole sequences"
+            )
+        weights = self._weights()
+        if what := stepping_needs_reference(weights):
+            if weights[0][0].is_cpu:
+                say(what)
+            return ReferenceStepper(self)
+        return Stepper(self._cell, weights, codes)
 
     def _run(
         self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None, lengths: Lengths

@@ -127,11 +127,12 @@ def sample(
     int
         The tokens' indices.
     """
+    stepper = network.stepper()
     for written in range(1, length + 1):
         token = draw(_without(logits[0], never), sampling, generator)
         yield token
         if written < length:
-            logits, state = network.step(torch.tensor([token]), state)
+            logits, state = stepper(torch.tensor([token]), state)
 
 
 def most_probable(logits: Tensor, top: int, never: int | None = None) -> list[tuple[int, float]]:
