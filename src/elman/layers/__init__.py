@@ -5,6 +5,7 @@ from elman.layers.cells import GRUCell, LSTMCell, RNNCell
 from elman.layers.fallback import FallbackWarning
 from elman.layers.recurrent import GRU, LSTM, RNN
 from elman.layers.reference import Weights
+from elman.layers.regularisation import LockedDropout, locked_mask, weight_dropped, weight_restored
 from elman.layers.state import LSTMState, by_layer, detach, last_output
 
 __all__ = [
@@ -15,10 +16,14 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "LSTMState",
+    "LockedDropout",
     "RNNCell",
     "Weights",
     "by_layer",
     "detach",
     "functional",
     "last_output",
+    "locked_mask",
+    "weight_dropped",
+    "weight_restored",
 ]
