@@ -2,10 +2,11 @@
 
 from elman.layers import functional
 from elman.layers.cells import GRUCell, LSTMCell, RNNCell
+from elman.layers.custom import scan
 from elman.layers.fallback import FallbackWarning
 from elman.layers.recurrent import GRU, LSTM, RNN
 from elman.layers.reference import Weights
-from elman.layers.regularisation import LockedDropout, locked_mask, weight_dropped, weight_restored
+from elman.layers.regularisation import LockedDropout, locked_mask, weight_dropped, weight_restored, zoneout_mask
 from elman.layers.state import LSTMState, by_layer, detach, last_output
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "functional",
     "last_output",
     "locked_mask",
+    "scan",
     "weight_dropped",
     "weight_restored",
+    "zoneout_mask",
 ]

@@ -59,6 +59,48 @@ def locked_mask(
     return mask.fill_(1) if kept == _VALUES else _true_for(kept, mask, generator).mul_(_VALUES / kept)
 
 
+def zoneout_mask(
+    shape: Sequence[int],
+    p: float,
+    *,
+    training: bool = True,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Draw a mask for `scan`: each number is 1 with probability `p`, where the state stays as it was, else 0.
+
+    Outside of training it is the expectation, `p` everywhere (Krueger et al., 2017).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (T, N, H) of the state at all steps.
+    p : float in [0, 1)
+        Rounded to a multiple of 2⁻¹⁶.
+    training : bool, default True
+    generator, dtype, device
+        As in torch.rand.
+
+    Raises
+    ------
+    ValueError
+        If `p` is not in [0, 1).
+
+    Examples
+    --------
+    >>> import elman, torch
+    >>> mask = elman.layers.zoneout_mask((50, 3, 16), 0.1)
+    >>> mask.unique()
+    tensor([0., 1.])
+    >>> elman.layers.zoneout_mask((1,), 0.1, training=False)
+    tensor([0.1000])
+    """
+    _check_probability(p)
+    mask = torch.empty(tuple(shape), dtype=dtype, device=device)
+    return _true_for(min(round(p * _VALUES), _VALUES - 1), mask, generator) if training else mask.fill_(p)
+
+
 class LockedDropout(nn.Module):
     """Locked dropout as a module: in training mode every call draws one mask for all of its steps.
 
