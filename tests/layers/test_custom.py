@@ -193,7 +193,7 @@ CASES = {
     "no batch": (lambda: scan(leaky, x[:, 0, 0], (h,)), "input has shape (7,); expected (T, N, ...)", ValueError),
     "a tensor for the state": (
         lambda: scan(leaky, x, h),
-        "state is a Tensor; expected a tuple of 1 Tensors, the first of them the output",
+        "state is a Tensor; expected a tuple of 1 Tensor, the first the output",
         TypeError,
     ),
     "None in the state": (lambda: scan(leaky, x, (h, None)), "state[1] is a NoneType; expected a Tensor", TypeError),
@@ -204,12 +204,12 @@ CASES = {
     ),
     "a cell that returns a tensor": (
         lambda: scan(lambda x, state: state[0], x, (h,)),
-        "what the cell returned is a Tensor; expected a tuple of 1 Tensors, the first of them the output",
+        "what the cell returned is a Tensor; expected a tuple of 1 Tensor, the first the output",
         TypeError,
     ),
     "a cell that forgets a state": (
         lambda: scan(lambda x, state: state[:1], x, (h, h)),
-        "what the cell returned is a tuple of 1; expected a tuple of 2 Tensors, the first of them the output",
+        "what the cell returned is a tuple of 1; expected a tuple of 2 Tensors, the first the output",
         TypeError,
     ),
     "a cell that changes a shape": (

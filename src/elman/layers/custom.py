@@ -101,7 +101,9 @@ def _checked_input(input: Tensor, batch_first: bool) -> Tensor:
 def _checked_state(name: str, state: object, number: int) -> State:
     if not isinstance(state, tuple | list) or len(state) != number or not number:
         got = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
-        raise TypeError(f"{name} is {got}; expected a tuple of {max(number, 1)} Tensors, the first of them the output")
+        raise TypeError(
+            f"{name} is {got}; expected a tuple of {max(number, 1)} Tensor{'s'[: number > 1]}, the first the output"
+        )
     for index, tensor in enumerate(state):
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name}[{index}] is a {type(tensor).__name__}; expected a Tensor")
