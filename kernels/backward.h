@@ -13,7 +13,7 @@ struct BackwardWeights {
 // The weight gradients of one task, in the columns' order.
 template <class T>
 struct Share {
-  T *ih, *hh;      // [width, Ip], [width, Hp]
+  T *ih, *hh;      // [vector of columns][I or H][lane]; of codes, `ih` is [I, width]
   T *b_ih, *b_hh;  // [width]
 };
 
@@ -24,8 +24,8 @@ struct BackwardScratch {
   T** out;              // [R] rows of its result
   const T** later;      // [n] rows of delta of step s+1
   const T **h, **before, **dy, **save;  // [n] rows of h_t, h_{t-1}, dE/dy_t, saved numbers of a step
-  T *delta, *delta_in;  // [R, width] dE/d(W h + b_hh), dE/d(U x + b_ih): one buffer unless the cell keeps them apart
-  T* next;              // [n, width] delta of the oldest step of the newer chunk
+  T *delta, *delta_in;  // [R, stride] dE/d(W h + b_hh), dE/d(U x + b_ih): one buffer unless the cell keeps them apart
+  T* next;              // [n, stride] delta of the oldest step of the newer chunk
   T *dh, *dc;           // [n, Hp] carried: the part of dE/dh that does not go through W, and dE/dc
   T *strips, *panel;    // packed operands of the products
   T* dx;                // [T, N, I], the reverse direction's
@@ -42,6 +42,7 @@ struct BackwardPlan {
 
   explicit BackwardPlan(const BackwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape, C::gates) {}
 
+  bool coded() const { return call.codes.data != nullptr; }
   bool wants_x() const { return call.dx.data != nullptr; }
   bool wants_weights(int d) const {
     const Weights<T>& w = call.dweights[d];
@@ -52,7 +53,7 @@ struct BackwardPlan {
     const Shape& s = call.shape;
     T* reverse_dx = nullptr;
     for (int d = 0; d < division.directions; d++) {
-      weights[d].ih = wants_x() ? arena.take<T>(at.width * at.Ip) : nullptr;
+      weights[d].ih = wants_x() ? arena.take<T>(at.width * padded<T>(at.I)) : nullptr;
       weights[d].hh = arena.take<T>(at.width * at.Hp);
       if (d == 1 && wants_x()) reverse_dx = arena.take<T>(s.T * s.N * s.I);
     }
@@ -60,7 +61,7 @@ struct BackwardPlan {
     tasks = all;
     const Index n = (s.N + division.groups - 1) / division.groups;
     const Index R = scratch_rows(n, s);
-    const Index slack = lanes<T>;  // whole vectors are read past a packed strip and past delta
+    const Index slack = lanes<T>;  // whole vectors are written past a packed strip
     for (int i = 0; i < division.tasks(); i++) {
       BackwardScratch<T> mine;
       mine.row = arena.take<Index>(n);
@@ -73,16 +74,16 @@ struct BackwardPlan {
       mine.before = arena.take<const T*>(n);
       mine.dy = arena.take<const T*>(n);
       mine.save = arena.take<const T*>(n);
-      mine.delta = arena.take<T>(R * at.width + slack);
-      mine.delta_in = C::apart ? arena.take<T>(R * at.width + slack) : mine.delta;
-      mine.next = arena.take<T>(n * at.width);
+      mine.delta = arena.take<T>(R * at.stride);
+      mine.delta_in = C::apart ? arena.take<T>(R * at.stride) : mine.delta;
+      mine.next = arena.take<T>(n * at.stride);
       mine.dh = arena.take<T>(n * at.Hp);
       mine.dc = C::has_cell ? arena.take<T>(n * at.Hp) : nullptr;
-      mine.strips = arena.take<T>(R * at.width + slack);
+      mine.strips = arena.take<T>(R * (at.H + (coded() ? 0 : at.I)) + 2 * slack);
       mine.panel = arena.take<T>(R * panel_vectors * lanes<T>);
       mine.dx = reverse_dx;
-      mine.share.ih = arena.take<T>(at.width * at.Ip);
-      mine.share.hh = arena.take<T>(at.width * at.Hp);
+      mine.share.ih = arena.take<T>(at.width * at.I);
+      mine.share.hh = arena.take<T>(at.width * at.H);
       mine.share.b_ih = arena.take<T>(at.width);
       mine.share.b_hh = C::apart ? arena.take<T>(at.width) : mine.share.b_ih;
       if (all) all[i] = mine;
@@ -97,11 +98,11 @@ struct BackwardStep {
   const T* const* dy;     // rows of dE/dy_t, or null: zeros
   const T *const *h, *const *before, *const *save;
   T *dh, *dc;             // [n, Hp]
-  T *delta, *delta_in;    // [n, width]
+  T *delta, *delta_in;    // [n, stride]
 
-  ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index width) const {
+  ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index stride) const {
     return {later + i,  dy ? dy + i : nullptr, h + i, before + i, save + i, dh + i * Hp, dc ? dc + i * Hp : nullptr,
-            delta + i * width, delta_in + i * width};
+            delta + i * stride, delta_in + i * stride};
   }
 };
 
@@ -123,7 +124,7 @@ void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardS
       if (recurs) multiply(block, rows, vectors, at.width, PointedRows<T>{step.later + begin}, hh + column * at.width);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
-          const Index row = begin + i, u = column + j * lanes<T>, gate = row * at.width + (unit + j) * G * lanes<T>;
+          const Index row = begin + i, u = column + j * lanes<T>, gate = row * at.stride + (unit + j) * G * lanes<T>;
           StepGradient<T> d{block.sums[i * vectors + j], zeros<T>(), zeros<T>(), zeros<T>()};
           Vec<T> delta[G], h = zeros<T>(), before = zeros<T>();
           if constexpr (C::has_cell) d.c = load(step.dc + row * at.Hp + u);
@@ -139,16 +140,6 @@ void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardS
         }
     });
   });
-}
-
-// sums[column] += the columns of R rows.
-template <class T>
-void add_rows(Index R, Index width, const T* rows, T* sums) {
-  for (Index c = 0; c < width; c += lanes<T>) {
-    Vec<T> sum = load(sums + c);
-    for (Index r = 0; r < R; r++) sum += load(rows + r * width + c);
-    store(sums + c, sum);
-  }
 }
 
 template <class C, class T>
@@ -188,8 +179,8 @@ class BackwardTask {
       if (C::has_cell) copy_padded<T>(mine_.dc + i * at_.Hp, call_.dc_n ? state(call_.dc_n, i) : nullptr, at_.H);
     }
     if (plan_.wants_weights(d_)) {
-      fill(mine_.share.ih, T(0), at_.width * at_.Ip);
-      fill(mine_.share.hh, T(0), at_.width * at_.Hp);
+      fill(mine_.share.ih, T(0), at_.width * at_.I);
+      fill(mine_.share.hh, T(0), at_.width * at_.H);
       fill(mine_.share.b_ih, T(0), at_.width);
       if (C::apart) fill(mine_.share.b_hh, T(0), at_.width);
     }
@@ -203,22 +194,22 @@ class BackwardTask {
     for (Index s = end - 1; s >= begin; s--) {
       n = mine_.active[s - begin];
       row -= n;
-      const T* newer = s + 1 == end ? mine_.next : mine_.delta + (row + n) * at_.width;
+      const T* newer = s + 1 == end ? mine_.next : mine_.delta + (row + n) * at_.stride;
       for (Index i = 0; i < n; i++) {
         const Index t = rows_.time(i, s);
-        mine_.later[i] = newer + i * at_.width;
+        mine_.later[i] = newer + i * at_.stride;
         mine_.h[i] = y_row(i, s);
         mine_.before[i] = h_before(i, s);
         if (call_.dy.data) mine_.dy[i] = call_.dy.at(t, rows_.row[i]) + d_ * at_.H;
         if (C::saved) mine_.save[i] = saved_row(at_, call_.saved, shape_, d_, t, rows_.row[i]);
       }
       const BackwardStep<T> step{mine_.later, call_.dy.data ? mine_.dy : nullptr, mine_.h, mine_.before, mine_.save,
-                                 mine_.dh, mine_.dc, mine_.delta + row * at_.width, mine_.delta_in + row * at_.width};
+                                 mine_.dh, mine_.dc, mine_.delta + row * at_.stride, mine_.delta_in + row * at_.stride};
       if (later > 0) backward_step<C, T>(at_, w_.hh, later, step, true);
-      if (n > later) backward_step<C, T>(at_, w_.hh, n - later, step.from(later, at_.Hp, at_.width), false);
+      if (n > later) backward_step<C, T>(at_, w_.hh, n - later, step.from(later, at_.Hp, at_.stride), false);
       later = n;
     }
-    copy(mine_.next, mine_.delta, mine_.active[0] * at_.width);
+    copy(mine_.next, mine_.delta, mine_.active[0] * at_.stride);
     return R;
   }
 
@@ -230,21 +221,42 @@ class BackwardTask {
       for (Index i = 0; i < mine_.active[s - begin]; i++) f(r++, i, s);
   }
 
+  // h_{t-1} and x_t are packed once; a panel of delta is packed for both, unless the cell keeps two deltas apart.
   void add_weight_gradients(Index begin, Index end, Index R) {
     const Share<T>& share = mine_.share;
-    pack_strips(R, at_.width, mine_.delta, at_.width, mine_.strips);
+    const Strips<T> h{mine_.strips, at_.H, share.hh}, x{mine_.strips + R * at_.H + lanes<T>, at_.I, share.ih};
     for_rows(begin, end, [&](Index r, Index i, Index s) { mine_.rows[r] = h_before(i, s); });
-    sums_of_products<T>(R, at_.width, mine_.strips, mine_.rows, at_.H, mine_.panel, share.hh);
-    if (C::apart) pack_strips(R, at_.width, mine_.delta_in, at_.width, mine_.strips);
+    pack_strips(R, at_.H, mine_.rows, mine_.strips);
+    if (plan_.coded()) {
+      add_to_codes(begin, end);
+      add_products<T, 1>(R, mine_.delta, at_.width, at_.stride, {h}, mine_.panel, share.b_hh);
+      return;
+    }
     for_rows(begin, end, [&](Index r, Index i, Index s) { mine_.rows[r] = call_.x.at(rows_.time(i, s), rows_.row[i]); });
-    sums_of_products<T>(R, at_.width, mine_.strips, mine_.rows, at_.I, mine_.panel, share.ih);
-    add_rows(R, at_.width, mine_.delta_in, share.b_ih);
-    if (C::apart) add_rows(R, at_.width, mine_.delta, share.b_hh);
+    pack_strips(R, at_.I, mine_.rows, mine_.strips + R * at_.H + lanes<T>);
+    if (C::apart) {
+      add_products<T, 1>(R, mine_.delta, at_.width, at_.stride, {h}, mine_.panel, share.b_hh);
+      add_products<T, 1>(R, mine_.delta_in, at_.width, at_.stride, {x}, mine_.panel, share.b_ih);
+    } else {
+      add_products<T, 2>(R, mine_.delta, at_.width, at_.stride, {h, x}, mine_.panel, share.b_hh);
+    }
+  }
+
+  // The gradient of the column of U that a code picked: the sum of delta over the places where it did.
+  void add_to_codes(Index begin, Index end) {
+    for_rows(begin, end, [&](Index r, Index i, Index s) {
+      T* to = mine_.share.ih + *call_.codes.at(rows_.time(i, s), rows_.row[i]) * at_.width;
+      const T* delta = mine_.delta_in + r * at_.stride;
+      for (Index c = 0; c < at_.width; c += lanes<T>) store(to + c, load(to + c) + load(delta + c));
+      if (C::apart)
+        for (Index c = 0; c < at_.width; c += lanes<T>)
+          store(mine_.share.b_ih + c, load(mine_.share.b_ih + c) + load(delta + c));
+    });
   }
 
   void write_input_gradients(Index begin, Index end, Index R) {
     for_rows(begin, end, [&](Index r, Index i, Index s) {
-      mine_.rows[r] = mine_.delta_in + r * at_.width;
+      mine_.rows[r] = mine_.delta_in + r * at_.stride;
       mine_.out[r] = dx_row(i, rows_.time(i, s));
     });
     rows_times_panels<T>(R, at_.width, {mine_.rows}, w_.ih, at_.I, panel_vectors, nullptr, mine_.out);
@@ -261,7 +273,7 @@ class BackwardTask {
     }
     if (!call_.dh0 || n == 0) return;
     for (Index i = 0; i < n; i++) {
-      mine_.rows[i] = mine_.next + i * at_.width;
+      mine_.rows[i] = mine_.next + i * at_.stride;
       mine_.out[i] = state(call_.dh0, i);
     }
     T* through_w = mine_.delta;  // free by now; [n, H]
@@ -283,37 +295,59 @@ class BackwardTask {
   const TaskRows rows_;
 };
 
-// Adds the tasks' shares of one gradient, task by task, for the gate rows of one part of the work.
+// Adds the tasks' shares of a bias, task by task.
 template <class C, class T>
-void join_rows(const BackwardPlan<C, T>& plan, int d, int part, int parts, T* Share<T>::*of, Index columns,
-               Index stride, T* out) {
+void join_bias(const BackwardPlan<C, T>& plan, int d, Index first_unit, Index last_unit, T* Share<T>::*of, T* out) {
   if (!out) return;
   const Layout<C, T>& at = plan.at;
-  const int groups = plan.division.groups;
-  const BackwardScratch<T>* tasks = plan.tasks + d * groups;
-  const Index first = at.H * part / parts, last = at.H * (part + 1) / parts;
+  const BackwardScratch<T>* tasks = plan.tasks + d * plan.division.groups;
   for (int g = 0; g < C::gates; g++)
-    for (Index u = first; u < last; u++) {
-      T* to = out + (g * at.H + u) * columns;
-      const Index from = at.column(g, u) * stride;
-      copy(to, tasks[0].share.*of + from, columns);
-      for (int group = 1; group < groups; group++) {
-        const T* add = tasks[group].share.*of + from;
-        for (Index k = 0; k < columns; k++) to[k] += add[k];
-      }
+    for (Index u = first_unit * lanes<T>; u < last_unit * lanes<T> && u < at.H; u++) {
+      T sum = (tasks[0].share.*of)[at.column(g, u)];
+      for (int group = 1; group < plan.division.groups; group++) sum += (tasks[group].share.*of)[at.column(g, u)];
+      out[g * at.H + u] = sum;
     }
+}
+
+// Adds the tasks' shares of a weight's gradient, task by task, and turns them into torch's [G*H, inputs].  In a share,
+// vector v of columns of input k lies at v * vector + k * input.
+template <class C, class T>
+void join_weights(const BackwardPlan<C, T>& plan, int d, Index first_unit, Index last_unit, T* Share<T>::*of,
+                  Index inputs, Index vector, Index input, T* out) {
+  if (!out) return;
+  const Layout<C, T>& at = plan.at;
+  const BackwardScratch<T>* tasks = plan.tasks + d * plan.division.groups;
+  for (Index unit = first_unit; unit < last_unit; unit++)
+    for (int g = 0; g < C::gates; g++)
+      for (Index k = 0; k < inputs; k += lanes<T>) {
+        const Index from = (unit * C::gates + g) * vector + k * input;
+        Vec<T> square[lanes<T>];
+#pragma GCC unroll 16
+        for (Index i = 0; i < lanes<T>; i++) {
+          square[i] = k + i < inputs ? load(tasks[0].share.*of + from + i * input) : zeros<T>();
+          for (int group = 1; group < plan.division.groups && k + i < inputs; group++)
+            square[i] += load(tasks[group].share.*of + from + i * input);
+        }
+        transpose<T>(square);
+        T* to = out + (g * at.H + unit * lanes<T>) * inputs + k;
+#pragma GCC unroll 16
+        for (Index i = 0; i < lanes<T>; i++)
+          if (unit * lanes<T> + i < at.H) store_part(to + i * inputs, square[i], inputs - k);
+      }
 }
 
 template <class C, class T>
 void join(const BackwardPlan<C, T>& plan, int part, int parts) {
   const Layout<C, T>& at = plan.at;
   const Shape& s = plan.call.shape;
+  const Index first = at.units * part / parts, last = at.units * (part + 1) / parts;
   for (int d = 0; d < plan.division.directions; d++) {
     const Weights<T>& w = plan.call.dweights[d];
-    join_rows(plan, d, part, parts, &Share<T>::hh, at.H, at.Hp, w.hh);
-    join_rows(plan, d, part, parts, &Share<T>::ih, at.I, at.Ip, w.ih);
-    join_rows(plan, d, part, parts, &Share<T>::b_ih, Index(1), Index(1), w.b_ih);
-    join_rows(plan, d, part, parts, &Share<T>::b_hh, Index(1), Index(1), w.b_hh);
+    join_weights(plan, d, first, last, &Share<T>::hh, at.H, at.H * lanes<T>, Index(lanes<T>), w.hh);
+    if (plan.coded()) join_weights(plan, d, first, last, &Share<T>::ih, at.I, Index(lanes<T>), at.width, w.ih);
+    else join_weights(plan, d, first, last, &Share<T>::ih, at.I, at.I * lanes<T>, Index(lanes<T>), w.ih);
+    join_bias(plan, d, first, last, &Share<T>::b_ih, w.b_ih);
+    join_bias(plan, d, first, last, &Share<T>::b_hh, w.b_hh);
   }
   if (plan.division.directions == 2 && plan.wants_x())
     for (Index t = s.T * part / parts; t < s.T * (part + 1) / parts; t++)

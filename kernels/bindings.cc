@@ -9,6 +9,7 @@
 #include <atomic>
 #include <numeric>
 #include <stdexcept>
+#include <string>
 
 #include "dispatch.h"
 
@@ -47,6 +48,25 @@ void check(int cell, int itemsize, int threads, const Shape& s) {
     throw std::invalid_argument("shape: expected T, N >= 0; I, H >= 1; D = 1 or 2");
 }
 
+// Looks at the codes of the steps that exist.
+void check_codes(Codes codes, const Index* lengths, const Shape& s) {
+  for (Index row = 0; row < s.N; row++)
+    for (Index t = 0; t < (lengths ? lengths[row] : s.T); t++) {
+      const Index code = *codes.at(t, row);
+      if (code < 0 || code >= s.I)
+        throw std::invalid_argument("input holds the code " + std::to_string(code) + " at step " + std::to_string(t) +
+                                    " of row " + std::to_string(row) + "; expected 0 <= code < I = " +
+                                    std::to_string(s.I));
+    }
+}
+
+// The input as `x` or as `codes`; the other one is left null.
+template <class Call>
+void read_input(Call& call, Address x, Index time, Index row, bool coded) {
+  if (coded) call.codes = sequence<const Index>(x, time, row);
+  else call.x = {reinterpret_cast<decltype(call.x.data)>(x), time, row};
+}
+
 // The rows of a batch, longest first; equal lengths stay in their order.
 std::vector<Index> order_of(const Index* lengths, Index N) {
   std::vector<Index> order(lengths ? N : 0);
@@ -56,27 +76,35 @@ std::vector<Index> order_of(const Index* lengths, Index N) {
 }
 
 template <class T>
-void run_forward(CellKind cell, int threads, const Shape& shape, Sequence<const T> x, Address lengths, Address h0,
-                 Address c0, const Addresses& weights, Sequence<T> y, Address h_n, Address c_n, Address saved,
-                 void (*run)(const ForwardCall<T>&)) {
-  ForwardCall<T> call{cell, threads, shape, {at<const Index>(lengths), nullptr}, x, at<const T>(h0), at<const T>(c0),
-                      {},   y,       at<T>(h_n), at<T>(c_n), at<T>(saved)};
-  read_weights(weights, shape.D, call.weights);
+void run_forward(ForwardCall<T>& call, const Addresses& weights, void (*run)(const ForwardCall<T>&)) {
+  read_weights(weights, call.shape.D, call.weights);
   nb::gil_scoped_release release;
-  const std::vector<Index> order = order_of(call.batch.lengths, shape.N);
+  if (call.codes.data) check_codes(call.codes, call.batch.lengths, call.shape);
+  const std::vector<Index> order = order_of(call.batch.lengths, call.shape.N);
   call.batch.order = order.data();
   run(call);
 }
 
 void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
-             Index x_row, Address lengths, Address h0, Address c0, const Addresses& weights, Address y, Index y_time,
-             Index y_row, Address h_n, Address c_n, Address saved) {
+             Index x_row, bool coded, Address lengths, Address h0, Address c0, const Addresses& weights, Address y,
+             Index y_time, Index y_row, Address h_n, Address c_n, Address saved) {
   const Shape shape{T, N, I, H, D};
   check(cell, itemsize, threads, shape);
   const Table& table = active_table();
   auto run = [&]<class Real>(Real, auto kernel) {
-    run_forward<Real>(CellKind(cell), threads, shape, sequence<const Real>(x, x_time, x_row), lengths, h0, c0, weights,
-                      sequence<Real>(y, y_time, y_row), h_n, c_n, saved, kernel);
+    ForwardCall<Real> call{};
+    call.cell = CellKind(cell);
+    call.threads = threads;
+    call.shape = shape;
+    call.batch.lengths = at<const Index>(lengths);
+    read_input(call, x, x_time, x_row, coded);
+    call.h0 = at<const Real>(h0);
+    call.c0 = at<const Real>(c0);
+    call.y = sequence<Real>(y, y_time, y_row);
+    call.h_n = at<Real>(h_n);
+    call.c_n = at<Real>(c_n);
+    call.saved = at<Real>(saved);
+    run_forward<Real>(call, weights, kernel);
   };
   if (itemsize == 4) run(float(), table.forward_float);
   else run(double(), table.forward_double);
@@ -95,30 +123,30 @@ void run_backward(BackwardCall<T>& call, const Addresses& weights, const Address
 }
 
 void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
-              Index x_row, Address lengths, Address h0, Address c0, const Addresses& weights, Address y, Index y_time,
-              Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n, Address dc_n,
-              Address dx, Index dx_time, Index dx_row, Address dh0, Address dc0, const Addresses& dweights) {
+              Index x_row, bool coded, Address lengths, Address h0, Address c0, const Addresses& weights, Address y,
+              Index y_time, Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n,
+              Address dc_n, Address dx, Index dx_time, Index dx_row, Address dh0, Address dc0,
+              const Addresses& dweights) {
   const Shape shape{T, N, I, H, D};
   check(cell, itemsize, threads, shape);
   const Table& table = active_table();
   auto run = [&]<class Real>(Real, auto kernel) {
-    BackwardCall<Real> call{CellKind(cell),
-                            threads,
-                            shape,
-                            {at<const Index>(lengths), nullptr},
-                            sequence<const Real>(x, x_time, x_row),
-                            at<const Real>(h0),
-                            at<const Real>(c0),
-                            {},
-                            sequence<const Real>(y, y_time, y_row),
-                            at<const Real>(saved),
-                            sequence<const Real>(dy, dy_time, dy_row),
-                            at<const Real>(dh_n),
-                            at<const Real>(dc_n),
-                            sequence<Real>(dx, dx_time, dx_row),
-                            at<Real>(dh0),
-                            at<Real>(dc0),
-                            {}};
+    BackwardCall<Real> call{};
+    call.cell = CellKind(cell);
+    call.threads = threads;
+    call.shape = shape;
+    call.batch.lengths = at<const Index>(lengths);
+    read_input(call, x, x_time, x_row, coded);
+    call.h0 = at<const Real>(h0);
+    call.c0 = at<const Real>(c0);
+    call.y = sequence<const Real>(y, y_time, y_row);
+    call.saved = at<const Real>(saved);
+    call.dy = sequence<const Real>(dy, dy_time, dy_row);
+    call.dh_n = at<const Real>(dh_n);
+    call.dc_n = at<const Real>(dc_n);
+    call.dx = sequence<Real>(dx, dx_time, dx_row);
+    call.dh0 = at<Real>(dh0);
+    call.dc0 = at<Real>(dc0);
     run_backward<Real>(call, weights, dweights, kernel);
   };
   if (itemsize == 4) run(float(), table.backward_float);
@@ -161,12 +189,12 @@ NB_MODULE(_kernels, m) {
         "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
-        nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
         nb::arg("y_row_stride"), nb::arg("h_n"), nb::arg("c_n"), nb::arg("saved"),
         "One layer over time; kernels/layer.h says what each argument holds.");
   m.def("backward", backward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
-        nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
         nb::arg("y_row_stride"), nb::arg("saved"), nb::arg("dy"), nb::arg("dy_time_stride"), nb::arg("dy_row_stride"),
         nb::arg("dh_n"), nb::arg("dc_n"), nb::arg("dx"), nb::arg("dx_time_stride"), nb::arg("dx_row_stride"),
         nb::arg("dh0"), nb::arg("dc0"), nb::arg("dweights"), "The gradients of one layer.");

@@ -7,7 +7,7 @@ namespace {
 
 template <class T>
 struct ForwardWeights {
-  T *ih, *hh;            // packed
+  T *ih, *hh;            // packed; of codes, `ih` is a table [I, stride] of U x + b
   T *bias, *bias_apart;  // [width]: what the input's product starts from; [Hp]: b_hh of a gate kept apart
 };
 
@@ -15,10 +15,11 @@ template <class T>
 struct ForwardScratch {
   Index *row, *length;
   const T** x;        // [R] rows of x of a chunk
-  T** nets;           // [R] rows of net
+  T** nets;           // [R] rows of net, or of the table
+  T** save;           // [n] places for what a step saves
   const T** before;   // [n] rows of h_{t-1}
   T** after;          // [n] rows of h_t
-  T* net;             // [R, width]
+  T* net;             // [R, stride]
   T* c;               // [n, Hp]
 };
 
@@ -32,9 +33,11 @@ struct ForwardPlan {
 
   explicit ForwardPlan(const ForwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape, C::gates) {}
 
+  bool coded() const { return call.codes.data != nullptr; }
+
   void place(Arena& arena) {
     for (int d = 0; d < division.directions; d++) {
-      weights[d].ih = arena.take<T>(at.width * at.I);
+      weights[d].ih = arena.take<T>((coded() ? at.stride : at.width) * at.I);
       weights[d].hh = arena.take<T>(at.width * at.H);
       weights[d].bias = arena.take<T>(at.width);
       weights[d].bias_apart = C::apart ? arena.take<T>(at.Hp) : nullptr;
@@ -45,17 +48,18 @@ struct ForwardPlan {
     const Index R = scratch_rows(n, call.shape);
     for (int i = 0; i < division.tasks(); i++) {
       ForwardScratch<T> mine{arena.take<Index>(n), arena.take<Index>(n), arena.take<const T*>(R),
-                             arena.take<T*>(R),    arena.take<const T*>(n), arena.take<T*>(n),
-                             arena.take<T>(R * at.width), C::has_cell ? arena.take<T>(n * at.Hp) : nullptr};
+                             arena.take<T*>(R),    arena.take<T*>(n), arena.take<const T*>(n), arena.take<T*>(n),
+                             coded() ? nullptr : arena.take<T>(R * at.stride), C::has_cell ? arena.take<T>(n * at.Hp) : nullptr};
       if (all) all[i] = mine;
     }
   }
 };
 
 template <class C, class T>
-void pack_bias(const Layout<C, T>& at, const Weights<const T>& w, ForwardWeights<T>& to) {
+void pack_bias(const Layout<C, T>& at, const Weights<const T>& w, Index first_unit, Index last_unit,
+               const ForwardWeights<T>& to) {
   for (int g = 0; g < C::gates; g++)
-    for (Index u = 0; u < at.Hp; u++) {
+    for (Index u = first_unit * lanes<T>; u < last_unit * lanes<T>; u++) {
       const Index from = g * at.H + u;
       const T input = u < at.H && w.b_ih ? w.b_ih[from] : T(0), hidden = u < at.H && w.b_hh ? w.b_hh[from] : T(0);
       const bool apart = C::apart && g == C::gates - 1;
@@ -68,9 +72,9 @@ void pack_bias(const Layout<C, T>& at, const Weights<const T>& w, ForwardWeights
 // cell's formula takes them up at once.
 template <class C, class T>
 void forward_step(const Layout<C, T>& at, const ForwardWeights<T>& w, Index n, const T* const* before,
-                  T* const* after, const T* net, T* c, T* const* save) {
+                  T* const* after, T* const* net, T* c, T* const* save) {
   constexpr int G = C::gates;
-  panels(at.units, units_per_panel<C>, [&](Index unit, int count) {
+  panels(at.units, units_per_group<C>, [&](Index unit, int count) {
     const Index column = unit * G * lanes<T>;
     const int vectors = count * G;
     strips(n, block_rows(vectors), [&](Index begin, int rows) {
@@ -79,7 +83,7 @@ void forward_step(const Layout<C, T>& at, const ForwardWeights<T>& w, Index n, c
         for (int j = 0; j < vectors; j++)
           block.sums[i * vectors + j] = C::apart && j % G == G - 1
                                             ? load(w.bias_apart + (unit + j / G) * lanes<T>)
-                                            : load(net + (begin + i) * at.width + column + j * lanes<T>);
+                                            : load(net[begin + i] + column + j * lanes<T>);
       multiply(block, rows, vectors, at.H, PointedRows<T>{before + begin}, w.hh + column * at.H);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < count; j++) {
@@ -87,7 +91,7 @@ void forward_step(const Layout<C, T>& at, const ForwardWeights<T>& w, Index n, c
           const Vec<T>* sums = block.sums + i * vectors + j * G;
           Vec<T> gates[G], x_part = zeros<T>(), h = zeros<T>(), state = zeros<T>();
           for (int g = 0; g < G; g++) gates[g] = sums[g];
-          if constexpr (C::apart) x_part = load(net + row * at.width + column + (j * G + G - 1) * lanes<T>);
+          if constexpr (C::apart) x_part = load(net[row] + column + (j * G + G - 1) * lanes<T>);
           if constexpr (C::carries) h = load_part(before[row] + u, at.H - u);
           if constexpr (C::has_cell) state = load(c + row * at.Hp + u);
           T* kept = C::saved && save ? save[row] + (unit + j) * C::saved * lanes<T> : nullptr;
@@ -119,7 +123,7 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
   auto y_row = [&](Index i, Index t) { return call.y.at(t, rows.row[i]) + d * at.H; };
 
   const T** before = mine.before;
-  T** save = call.saved ? mine.nets : nullptr;  // free again once the product before a chunk's steps is done
+  T** save = call.saved ? mine.save : nullptr;
   for (Index i = 0; i < rows.n; i++) {
     before[i] = state(call.h0, i);
     if (C::has_cell) copy_padded(mine.c + i * at.Hp, state(call.c0, i), at.H);
@@ -134,13 +138,19 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
     for (Index s = begin; s < end; s++) {
       first = rows.active(s, first);
       for (Index i = 0; i < first; i++, R++) {
-        mine.x[R] = call.x.at(rows.time(i, s), rows.row[i]);
-        mine.nets[R] = mine.net + R * at.width;
+        const Index t = rows.time(i, s);
+        if (plan.coded()) {
+          mine.nets[R] = w.ih + *call.codes.at(t, rows.row[i]) * at.stride;
+        } else {
+          mine.x[R] = call.x.at(t, rows.row[i]);
+          mine.nets[R] = mine.net + R * at.stride;
+        }
       }
     }
-    rows_times_panels<T>(R, at.I, {mine.x}, w.ih, at.width, units_per_panel<C> * C::gates, w.bias, mine.nets);
+    if (!plan.coded())
+      rows_times_panels<T>(R, at.I, {mine.x}, w.ih, at.width, units_per_group<C> * C::gates, w.bias, mine.nets);
 
-    const T* net = mine.net;
+    T* const* net = mine.nets;
     for (Index s = begin; s < end; s++) {
       n = rows.active(s, n);
       for (Index i = 0; i < n; i++) {
@@ -150,7 +160,7 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
       }
       forward_step<C, T>(at, w, n, before, mine.after, net, mine.c, save);
       for (Index i = 0; i < n; i++) before[i] = mine.after[i];
-      net += n * at.width;
+      net += n;
     }
   }
 
@@ -178,14 +188,16 @@ void forward(const ForwardCall<T>& call) {
   const Layout<C, T>& at = plan.at;
   clear_unused(at, call);
   const int parts = plan.division.parts;
-  for_tasks(parts, parts, [&](int part) {  // panels are packed whole: cut between them
-    constexpr Index per_panel = units_per_panel<C>;
-    const Index panels = (at.units + per_panel - 1) / per_panel;
-    const Index first = panels * part / parts * per_panel, last = panels * (part + 1) / parts * per_panel;
+  for_tasks(parts, parts, [&](int part) {  // groups are packed whole: cut between them
+    constexpr Index per_group = units_per_group<C>;
+    const Index groups = (at.units + per_group - 1) / per_group, end = groups * (part + 1) / parts * per_group;
+    const Index first = groups * part / parts * per_group, last = end < at.units ? end : at.units;
     for (int d = 0; d < plan.division.directions; d++) {
-      pack_forward<C, T>(at, call.weights[d].ih, at.I, first, last < at.units ? last : at.units, plan.weights[d].ih);
-      pack_forward<C, T>(at, call.weights[d].hh, at.H, first, last < at.units ? last : at.units, plan.weights[d].hh);
-      if (part == 0) pack_bias<C, T>(at, call.weights[d], plan.weights[d]);
+      const Weights<const T>& w = call.weights[d];
+      pack_bias<C, T>(at, w, first, last, plan.weights[d]);
+      pack_forward<C, T>(at, w.hh, at.H, first, last, plan.weights[d].hh);
+      if (plan.coded()) pack_table<C, T>(at, w.ih, plan.weights[d].bias, first, last, plan.weights[d].ih);
+      else pack_forward<C, T>(at, w.ih, at.I, first, last, plan.weights[d].ih);
     }
   });
   for_tasks(call.threads, plan.division.tasks(), [&](int task) { forward_task<C, T>(plan, task); });

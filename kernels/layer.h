@@ -26,6 +26,10 @@ struct Sequence {
   ELMAN_INLINE T* at(Index t, Index n) const { return data + t * time + n * row; }
 };
 
+// 1-of-N inputs: element (t, n) at data + t*time + n*row is the place 0 .. I-1 of the one 1 in a row of I numbers.  U x
+// is then a column of U, and no product is needed.
+using Codes = Sequence<const Index>;
+
 // The weights of one direction, in torch's layout and gate order (r z n for GRU, i f g o for LSTM).
 template <class T>
 struct Weights {
@@ -47,7 +51,8 @@ struct ForwardCall {
   int threads;
   Shape shape;
   Batch batch;
-  Sequence<const T> x;         // [T, N, I]
+  Sequence<const T> x;         // [T, N, I]; data null: `codes` instead
+  Codes codes;
   const T *h0, *c0;            // [D, N, H]; c0 for LSTM alone
   Weights<const T> weights[2]; // a direction each
   Sequence<T> y;               // [T, N, D*H] out; zeros where t >= length
@@ -62,6 +67,7 @@ struct BackwardCall {
   Shape shape;
   Batch batch;
   Sequence<const T> x;
+  Codes codes;                 // as in ForwardCall; x then has no gradient
   const T *h0, *c0;
   Weights<const T> weights[2];
   Sequence<const T> y;         // as forward wrote it

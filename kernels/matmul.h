@@ -1,8 +1,8 @@
 // The products around and inside the scan: rows that are given by pointers, times a matrix packed once into panels.
 //
-// Panels.  A matrix B [K, columns] is stored as panels of up to `panel_vectors` vectors of columns: panel p holds
-// [K][width] scalars, all of them one after another, columns padded with zeros to whole vectors.  A panel is read from
-// its first scalar to its last, whatever the rows; it stays in cache over the rows and over time.
+// Panels.  A matrix B [K, columns] is stored as panels of one to four vectors of columns: a panel holds [K][width]
+// scalars, all of them one after another, columns padded with zeros to whole vectors.  A panel is read from its first
+// scalar to its last, whatever the rows; it stays in cache over the rows and over time.
 //
 // Order of additions.  Each number of the result is one chain of fma over k = 0, 1, ..., K-1 that starts from its
 // given first value, however many rows or columns are computed beside it.  So a row has the same bits alone and in a
@@ -13,17 +13,25 @@
 namespace elman {
 namespace {
 
-// How many rows a block of `vectors` columns may have, so that its sums, one row of B and one number of A fit the
-// registers: 6 x 4 and 8 x 3 of 32, 3 x 4 and 4 x 3 of 16.
-inline constexpr int block_vectors = vector_registers * 3 / 4;
-inline constexpr int panel_vectors = 4;
+// The registers hold the sums of a block, one row of B and one number of A: 6 x 4 and 8 x 3 sums of 32, 6 x 2 and 4 x 3
+// of 16.  A wider panel than that would not stay in the first cache either.
+inline constexpr int sum_registers = vector_registers * 3 / 4;
+inline constexpr int panel_vectors = vector_registers == 32 ? 4 : 2;
+inline constexpr int group_vectors = 4;  // the most columns that a block may have, in one panel or in two
 
-constexpr int block_rows(int vectors) { return block_vectors / vectors < 8 ? block_vectors / vectors : 8; }
+// The width of the panels that `vectors` columns are stored in: 4 are two panels of 2 where 16 registers must do.
+constexpr int panel_width(int vectors) { return vectors > 3 && panel_vectors < 4 ? panel_vectors : vectors; }
+
+// How many rows a block of `vectors` columns may have.
+constexpr int block_rows(int vectors) {
+  const int rows = sum_registers / panel_width(vectors);
+  return rows < 8 ? rows : 8;
+}
 
 // The sums of a block, [rows][vectors], on their way into and out of the registers of `multiply`.
 template <class T>
 struct Block {
-  Vec<T> sums[block_vectors];
+  Vec<T> sums[24];
 };
 
 // Splits n rows into strips of equal length, give or take one, and calls f(first row, rows) for each.
@@ -68,15 +76,16 @@ struct PackedRows {
   const T* data;
 };
 
-// The micro-kernel: block[i][j] += A[i][k] * panel[k][j] over k, the sums in registers.
-template <class T, int rows, int vectors>
+// The micro-kernel: block[i][j] += A[i][k] * panel[k][j] over k, the sums in registers.  Rows of the block are `stride`
+// vectors apart.
+template <class T, int rows, int vectors, int stride>
 __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PointedRows<T> a, const T* panel) {
   Vec<T> sums[rows][vectors];
   const T* row[rows];
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++) row[i] = a.row[i];
 #pragma GCC unroll 32
-  for (int i = 0; i < rows * vectors; i++) sums[i / vectors][i % vectors] = block[i];
+  for (int i = 0; i < rows * vectors; i++) sums[i / vectors][i % vectors] = block[i / vectors * stride + i % vectors];
   for (Index k = 0; k < K; k++, panel += vectors * lanes<T>) {
     Vec<T> b[vectors];
 #pragma GCC unroll 8
@@ -89,15 +98,15 @@ __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PointedR
     }
   }
 #pragma GCC unroll 32
-  for (int i = 0; i < rows * vectors; i++) block[i] = sums[i / vectors][i % vectors];
+  for (int i = 0; i < rows * vectors; i++) block[i / vectors * stride + i % vectors] = sums[i / vectors][i % vectors];
 }
 
-template <class T, int rows, int vectors>
+template <class T, int rows, int vectors, int stride>
 __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PackedRows<T> a, const T* panel) {
   Vec<T> sums[rows][vectors];
   const T* numbers = a.data;
 #pragma GCC unroll 32
-  for (int i = 0; i < rows * vectors; i++) sums[i / vectors][i % vectors] = block[i];
+  for (int i = 0; i < rows * vectors; i++) sums[i / vectors][i % vectors] = block[i / vectors * stride + i % vectors];
   for (Index k = 0; k < K; k++, panel += vectors * lanes<T>, numbers += rows) {
     Vec<T> b[vectors];
 #pragma GCC unroll 8
@@ -110,25 +119,32 @@ __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PackedRo
     }
   }
 #pragma GCC unroll 32
-  for (int i = 0; i < rows * vectors; i++) block[i] = sums[i / vectors][i % vectors];
+  for (int i = 0; i < rows * vectors; i++) block[i / vectors * stride + i % vectors] = sums[i / vectors][i % vectors];
 }
 
-template <class T, int vectors, int most, class A>
+template <class T, int vectors, int stride, int most, class A>
 ELMAN_INLINE void multiply_rows(int rows, Vec<T>* block, Index K, A a, const T* panel) {
   if constexpr (most > 1) {
-    if (rows < most) return multiply_rows<T, vectors, most - 1>(rows, block, K, a, panel);
+    if (rows < most) return multiply_rows<T, vectors, stride, most - 1>(rows, block, K, a, panel);
   }
-  multiply_exactly<T, most, vectors>(block, K, a, panel);
+  multiply_exactly<T, most, vectors, stride>(block, K, a, panel);
 }
 
-// The micro-kernel for sizes known at run time: 1 <= vectors <= panel_vectors, 1 <= rows <= block_rows(vectors).
+template <class T, int vectors, class A>
+ELMAN_INLINE void multiply_panels(int rows, Vec<T>* block, Index K, A a, const T* panel) {
+  constexpr int width = panel_width(vectors);
+  for (int first = 0; first < vectors; first += width)
+    multiply_rows<T, width, vectors, block_rows(vectors)>(rows, block + first, K, a, panel + first * lanes<T> * K);
+}
+
+// The micro-kernel for sizes known at run time: 1 <= vectors <= group_vectors, 1 <= rows <= block_rows(vectors).
 template <class T, class A>
 void multiply(Block<T>& block, int rows, int vectors, Index K, A a, const T* panel) {
   switch (vectors) {
-    case 1: return multiply_rows<T, 1, block_rows(1)>(rows, block.sums, K, a, panel);
-    case 2: return multiply_rows<T, 2, block_rows(2)>(rows, block.sums, K, a, panel);
-    case 3: return multiply_rows<T, 3, block_rows(3)>(rows, block.sums, K, a, panel);
-    case 4: return multiply_rows<T, 4, block_rows(4)>(rows, block.sums, K, a, panel);
+    case 1: return multiply_panels<T, 1>(rows, block.sums, K, a, panel);
+    case 2: return multiply_panels<T, 2>(rows, block.sums, K, a, panel);
+    case 3: return multiply_panels<T, 3>(rows, block.sums, K, a, panel);
+    case 4: return multiply_panels<T, 4>(rows, block.sums, K, a, panel);
   }
 }
 
@@ -154,39 +170,56 @@ void rows_times_panels(Index n, Index K, PointedRows<T> a, const T* b, Index col
   });
 }
 
-// Packs M columns of D [K, M] (rows `stride` apart) into strips [K][rows] for sums_of_products.  Whole vectors are
-// copied and their excess overwritten by the next: `packed` needs K*M + lanes scalars, and D one vector past its end.
+// Sums of outer products, one operand of them: X [K, M], packed in strips of columns for `add_products`.
 template <class T>
-void pack_strips(Index K, Index M, const T* d, Index stride, T* packed) {
-  strips(M, block_rows(panel_vectors), [&](Index begin, int rows) {
+struct Strips {
+  const T* data;  // strip after strip, [K][columns of the strip]
+  Index M;
+  T* sums;        // [vector of D's columns][M][lane]
+};
+
+inline constexpr int strip_columns = block_rows(panel_vectors);
+
+// Packs rows of M numbers, given by K pointers.  Whole vectors are copied and their excess overwritten by the next:
+// `packed` needs K*M + lanes scalars.
+template <class T>
+void pack_strips(Index K, Index M, const T* const* x, T* packed) {
+  strips(M, strip_columns, [&](Index begin, int columns) {
     T* to = packed + begin * K;
-    for (Index k = 0; k < K; k++)
-      for (int done = 0; done < rows; done += lanes<T>) store(to + k * rows + done, load(d + k * stride + begin + done));
+    const Index left = M - begin;
+    for (Index k = 0; k < K; k++, to += columns)  // from front to back: an excess must not outlive what it covers
+      for (int done = 0; done < columns; done += lanes<T>) store(to + done, load_part(x[k] + begin + done, left - done));
   });
 }
 
-// Sum over k of D[k]ᵀ X[k]: the gradient of a weight matrix, a sum over time and rows of outer products.
-// sums [M, padded columns] += Dᵀ · X, with D packed in strips and X [K, columns] given by row pointers.
-// `panel` is scratch for K * panel_vectors vectors.
-template <class T>
-void sums_of_products(Index K, Index M, const T* strips_of_d, const T* const* x, Index columns, T* panel, T* sums) {
-  const Index stride = padded<T>(columns);
-  panels(vectors_of<T>(columns), panel_vectors, [&](Index vector, int vectors) {
-    const Index column = vector * lanes<T>;
-    for (Index k = 0; k < K; k++)
-      for (int j = 0; j < vectors; j++) {
-        const Index at = column + j * lanes<T>;
-        store(panel + (k * vectors + j) * lanes<T>, load_part(x[k] + at, columns - at));
+// sums += X[k]ᵀ D[k] over k for each X, and column_sums += D[k]: the gradients of weight matrices and of a bias, sums
+// over time and rows.  D [K, columns], whole vectors, has its rows `stride` apart; `panel` is scratch for
+// K * panel_vectors vectors.  A panel of D is packed once, and stays in the first cache for all strips of X.
+template <class T, int operands>
+void add_products(Index K, const T* d, Index columns, Index stride, const Strips<T> (&x)[operands], T* panel,
+                  T* column_sums) {
+  panels(columns / lanes<T>, panel_vectors, [&](Index vector, int vectors) {
+    for (int j = 0; j < vectors; j++) {
+      const Index column = (vector + j) * lanes<T>;
+      Vec<T> sum = load(column_sums + column);
+      for (Index k = 0; k < K; k++) {
+        const Vec<T> row = load(d + k * stride + column);
+        sum += row;
+        store(panel + (k * vectors + j) * lanes<T>, row);
       }
-    strips(M, block_rows(panel_vectors), [&](Index begin, int rows) {
-      T* at = sums + begin * stride + column;
-      Block<T> block;
-      for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) block.sums[i * vectors + j] = load(at + i * stride + j * lanes<T>);
-      multiply(block, rows, vectors, K, PackedRows<T>{strips_of_d + begin * K}, panel);
-      for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) store(at + i * stride + j * lanes<T>, block.sums[i * vectors + j]);
-    });
+      store(column_sums + column, sum);
+    }
+    for (const Strips<T>& operand : x)
+      strips(operand.M, strip_columns, [&](Index begin, int rows) {
+        T* at = operand.sums + (vector * operand.M + begin) * lanes<T>;
+        const Index apart = operand.M * lanes<T>;
+        Block<T> block;
+        for (int i = 0; i < rows; i++)
+          for (int j = 0; j < vectors; j++) block.sums[i * vectors + j] = load(at + j * apart + i * lanes<T>);
+        multiply(block, rows, vectors, K, PackedRows<T>{operand.data + begin * K}, panel);
+        for (int i = 0; i < rows; i++)
+          for (int j = 0; j < vectors; j++) store(at + j * apart + i * lanes<T>, block.sums[i * vectors + j]);
+      });
   });
 }
 

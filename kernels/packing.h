@@ -24,15 +24,31 @@ void pack_columns(const T* rows, Index real, Index K, T* to, Index width) {
 // Packs columns [first, last) of a forward matrix [gate columns, K] given as torch has it, [G*H, K].
 template <class C, class T>
 void pack_forward(const Layout<C, T>& at, const T* w, Index K, Index first_unit, Index last_unit, T* packed) {
-  constexpr int per_panel = units_per_panel<C>;
+  constexpr int per_group = units_per_group<C>;
   for (Index unit = first_unit; unit < last_unit; unit++) {
-    const Index panel = unit / per_panel * per_panel;  // its first vector of units
-    const Index in_panel = at.units - panel < per_panel ? at.units - panel : per_panel;
-    const Index width = in_panel * C::gates * lanes<T>;
-    T* to = packed + panel * C::gates * lanes<T> * K + (unit - panel) * C::gates * lanes<T>;
+    const Index group = unit / per_group * per_group;  // its first vector of units
+    const Index in_group = at.units - group < per_group ? at.units - group : per_group;
+    const int width = panel_width(int(in_group) * C::gates);
     const Index real = at.H - unit * lanes<T> < lanes<T> ? at.H - unit * lanes<T> : lanes<T>;
-    for (int g = 0; g < C::gates; g++)
-      pack_columns(w + (g * at.H + unit * lanes<T>) * K, real, K, to + g * lanes<T>, width);
+    for (int g = 0; g < C::gates; g++) {
+      const Index vector = (unit - group) * C::gates + g, panel = group * C::gates + vector / width * width;
+      T* to = packed + panel * lanes<T> * K + vector % width * lanes<T>;
+      pack_columns(w + (g * at.H + unit * lanes<T>) * K, real, K, to, width * lanes<T>);
+    }
+  }
+}
+
+// The table of U x + b for 1-of-N inputs, [I, stride]: vectors of units [first, last) of each row.
+template <class C, class T>
+void pack_table(const Layout<C, T>& at, const T* w, const T* bias, Index first_unit, Index last_unit, T* table) {
+  for (Index unit = first_unit; unit < last_unit; unit++) {
+    const Index real = at.H - unit * lanes<T> < lanes<T> ? at.H - unit * lanes<T> : lanes<T>;
+    for (int g = 0; g < C::gates; g++) {
+      const Index column = at.column(g, unit * lanes<T>);
+      pack_columns(w + (g * at.H + unit * lanes<T>) * at.I, real, at.I, table + column, at.stride);
+      const Vec<T> b = load(bias + column);
+      for (Index k = 0; k < at.I; k++) store(table + k * at.stride + column, load(table + k * at.stride + column) + b);
+    }
   }
 }
 

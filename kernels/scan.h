@@ -14,14 +14,15 @@
 //
 // Columns of gates are stored by vectors of units, [unit vector][gate][lane], so that a block of the product holds all
 // gates of its units; units are padded to whole vectors with zero weights, which keep every padded number finite and
-// every padded gradient zero.  Hp is H so padded, Ip is I.
+// every padded gradient zero.  Hp is H so padded.
 //
 // Memory, in scalars, besides the arguments, for R = max(n, 256) rows of a chunk (512 from H = 512 on), no more than
-// there are, and a = 2 for GRU, else 1.  A call: D G Hp (I + H) of packed weights.  A forward task of n rows: R G Hp,
-// and n Hp for c.  A backward task: ((a + 1) R + n) G Hp for the error terms of a chunk and their packed form, 2 n Hp
-// for what is carried, 4 R vectors for a panel, G Hp (Hp + Ip + a) for its share of the gradients; the reverse
-// direction T N I for its part of dx.  `saved` has room for D T N Hp numbers, Hp for 64-byte vectors, for each number
-// that a unit saves: 0 for RNN, 4 for GRU, 5 for LSTM.
+// there are, and a = 2 for GRU, else 1.  Rows of G Hp numbers are kept 64 bytes further apart where G Hp is a multiple
+// of 512 bytes.  A call: D G Hp (I + H) of packed weights.  A forward task of n rows: R G Hp, and n Hp for c.  A
+// backward task: (a R + n) G Hp for the error terms of a chunk, R (I + H) for its packed inputs, 2 n Hp for what is
+// carried, 4 R vectors for a panel, G Hp (H + I + a) for its share of the gradients; the reverse direction T N I for
+// its part of dx.  With codes for x there is no R G Hp and no R I.  `saved` has room for D T N Hp numbers, Hp for
+// 64-byte vectors, for each number that a unit saves: 0 for RNN, 4 for GRU, 5 for LSTM.
 #pragma once
 #include "cells.h"
 #include "matmul.h"
@@ -88,13 +89,16 @@ inline Index saved_width(Index H, Index itemsize) {
   return (H + widest - 1) / widest * widest;
 }
 
-// Where the numbers of one direction of a layer with cell C stand.
+// Where the numbers of one direction of a layer with cell C stand.  Rows of gates are not a multiple of 512 bytes
+// apart: the lines that a block reads of several rows would fall into the same few sets of the first cache.
 template <class C, class T>
 struct Layout {
-  Index I, H, units, Hp, Ip, width;  // units: vectors of units; width = G*Hp
+  Index I, H, units, Hp, width;  // units: vectors of units; width = G*Hp
+  Index stride;                  // between rows of `width` numbers
 
   explicit Layout(const Shape& s)
-      : I(s.I), H(s.H), units(vectors_of<T>(s.H)), Hp(padded<T>(s.H)), Ip(padded<T>(s.I)), width(C::gates * Hp) {}
+      : I(s.I), H(s.H), units(vectors_of<T>(s.H)), Hp(padded<T>(s.H)), width(C::gates * Hp),
+        stride(width + (width * Index(sizeof(T)) % 512 == 0 ? 64 / Index(sizeof(T)) : 0)) {}
 
   // The place of gate g of unit u among the columns.
   ELMAN_INLINE Index column(int g, Index u) const {
@@ -102,10 +106,10 @@ struct Layout {
   }
 };
 
-// How a forward step groups vectors of columns into panels: all gates of one vector of units, or for a cell with a
-// single gate, four vectors of units.
+// How a forward step groups vectors of columns into blocks: all gates of one vector of units, or for a cell with a
+// single gate, several vectors of units.
 template <class C>
-inline constexpr int units_per_panel = C::gates == 1 ? panel_vectors : 1;
+inline constexpr int units_per_group = C::gates == 1 ? panel_vectors : 1;
 
 // How many threads `work` is worth, if so much of it takes about as long as to wake a thread.
 inline int worthwhile(int threads, Index work, Index waking) {

@@ -40,7 +40,19 @@ CASES = {
         "input is float64, the parameters are float32: convert it with .to(torch.float32), or the layer with "
         ".to(torch.float64)",
     ),
-    "integer input under autocast": (lambda: under_autocast(x.long()), "input is int64, the parameters are float32"),
+    "integers that are no codes": (
+        lambda: GRU(x.long()),
+        "input holds integers, so it is read as codes of 1-of-N inputs, and has shape (7, 5, 3); expected (T, N) or"
+        " (T,) for one sequence; numbers that are no codes go in as float32",
+    ),
+    "a code that is too large": (
+        lambda: GRU(torch.full((7, 5), 3)),
+        "input holds the code 3 at step 0 of row 0; expected 0 <= code < I = 3",
+    ),
+    "a code that is too large, of few": (
+        lambda: GRU(torch.full((1, 1), 3)),
+        "input holds the code 3; expected 0 <= code < I = 3",
+    ),
     "input elsewhere": (lambda: GRU(x.to("meta")), "input is on meta, the parameters are on cpu: move one of them"),
     "state of another batch": (
         lambda: GRU(x, torch.zeros(1, 64, 4)),

@@ -72,7 +72,7 @@ def test_masks_blank_the_same_units_at_every_step() -> None:
     masks = net.masks(N, torch.Generator().manual_seed(2))
     assert [mask.shape for mask in masks] == [(1, N, H)] * 2
     assert set(torch.cat(masks).unique().tolist()) == {0.0, 2.0}
-    below, _ = net.layers[0](net._codes(tokens()), net.initial_state(N)[0])
+    below, _ = net.layers[0](net.embedding(tokens()), net.initial_state(N)[0])
     above, _ = net.layers[1](below * masks[0], net.initial_state(N)[1])
     expected = (above * masks[1]) @ net.output_weight.T + net.output_bias
     torch.testing.assert_close(net(tokens(), net.initial_state(N), masks)[0], expected)

@@ -1,6 +1,7 @@
 """Model files: what is written comes back; any other file is refused with the reason; nothing is half written."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -138,3 +139,16 @@ def test_a_place_that_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_description_is_json(tmp_path: Path) -> None:
     with safetensors.safe_open(written(tmp_path / "a.elman"), framework="pt") as file:
         assert json.loads(file.metadata()["elman"])["task"] == "lm"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_the_mode_is_what_the_umask_asks_for_and_stays(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_file(tmp_path / "a.elman", "model", {}, {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.elman").stat().st_mode & 0o777 == 0o640
+    (tmp_path / "a.elman").chmod(0o604)
+    write_file(tmp_path / "a.elman", "model", {}, {})
+    assert (tmp_path / "a.elman").stat().st_mode & 0o777 == 0o604

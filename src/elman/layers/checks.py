@@ -27,14 +27,31 @@ def check_input(input: Tensor, input_size: int, weight: Tensor, batch_first: boo
     """Check a padded input, (T, N, I) or unbatched (T, I), against the layer's input size and first weight.
 
     Returns the input, converted to the weight's dtype where autocast asks for it: on a CPU a recurrent layer computes
-    in the dtype of its parameters, whatever dtype autocast gave to the operators before it.
+    in the dtype of its parameters, whatever dtype autocast gave to the operators before it.  An input of integers is
+    (T, N) or (T), the codes of 1-of-N inputs, and is returned as int64.
     """
     if not isinstance(input, Tensor):
         raise TypeError(f"input is a {type(input).__name__}; expected a Tensor (T, N, I) or a PackedSequence")
+    if input.dtype in INTEGERS:
+        return _check_codes(input, weight, batch_first)
     if input.dim() not in (2, 3) or input.shape[-1] != input_size:
         letters = "(N, T, I), as batch_first is set," if batch_first else "(T, N, I)"
         raise ValueError(_wrong_input("input", input, f"{letters} or (T, I) for one sequence,", input_size))
     return check_dtype("input", input, weight)
+
+
+def _check_codes(input: Tensor, weight: Tensor, batch_first: bool) -> Tensor:
+    if input.dim() not in (1, 2):
+        letters = "(N, T), as batch_first is set," if batch_first else "(T, N)"
+        raise ValueError(
+            f"input holds integers, so it is read as codes of 1-of-N inputs, and has shape {tuple(input.shape)};"
+            f" expected {letters} or (T,) for one sequence; numbers that are no codes go in as {_short(weight.dtype)}"
+        )
+    if input.device != weight.device:
+        raise ValueError(
+            f"input is on {input.device}, the parameters are on {weight.device}: move one of them with .to(device)"
+        )
+    return input.to(torch.int64)
 
 
 def check_packed(packed: PackedSequence, input_size: int, weight: Tensor) -> PackedSequence:
@@ -124,9 +141,15 @@ def check_lengths(lengths: Tensor, N: int, T: int) -> None:
 
 
 def check_weights(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None]) -> None:
-    """Check one layer's tensors against each other: x (T, N, I), h0 and c0 (D, N, H), 4 weights a direction."""
-    I, D, H = x.shape[2], h0.shape[0], h0.shape[2]  # noqa: E741
-    rows, dtype = GATES[cell] * H, x.dtype
+    """Check one layer's tensors against each other: x (T, N, I), h0 and c0 (D, N, H), 4 weights a direction.
+
+    x may be codes instead, int64 (T, N); I is then what the first weight has.
+    """
+    coded = x.dtype == torch.int64 and x.dim() == 2
+    w_ih = weights[0] if weights else None
+    I = (w_ih.shape[-1] if w_ih is not None else 0) if coded else x.shape[2]  # noqa: E741
+    D, H = h0.shape[0], h0.shape[2]
+    rows, dtype = GATES[cell] * H, h0.dtype if coded else x.dtype
     expected = ((rows, I), (rows, H), (rows,), (rows,))
     if len(weights) != 4 * D:
         raise ValueError(f"{len(weights)} weights; expected 4 for each of the {D} directions of h0")

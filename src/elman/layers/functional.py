@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.nn.functional import one_hot
 
 from elman.layers import fallback, operators
 from elman.layers.checks import as_lengths, check_input, check_lengths, check_states, check_weights
@@ -138,14 +139,14 @@ def _one_layer(
         raise ValueError(f"{len(weights)} weights; expected one Weights for each of 1 or 2 directions")
     first = weights[0]
     input = check_input(input, first.w_ih.shape[1], first.w_ih, batch_first)
-    if input.dim() != 3:
-        raise ValueError(f"input has shape {tuple(input.shape)}; expected three dimensions")
+    if input.dim() != (3 if input.is_floating_point() else 2):
+        raise ValueError(f"input has shape {tuple(input.shape)}; expected three dimensions, or two of codes")
     x = input.transpose(0, 1) if batch_first else input
     D, N, P = len(weights), x.shape[1], first.w_hh.shape[1]
     H = P if first.w_hr is None else first.w_hr.shape[1]
     shapes = ((D, N, P), (D, N, H)) if cell == LSTM else ((D, N, P),)
     state = (
-        tuple(x.new_zeros(s) for s in shapes)
+        tuple(first.w_hh.new_zeros(s) for s in shapes)
         if state is None
         else check_states(state, first.w_ih, shapes, ("D", "N", "H"))
     )
@@ -168,7 +169,7 @@ def layer(
     ----------
     cell : int
         `reference.RNN_TANH`, `RNN_RELU`, `GRU` or `LSTM`.
-    x : Tensor (T, N, I), in any memory layout
+    x : Tensor (T, N, I), in any memory layout, or int64 (T, N): the codes of 1-of-N inputs
     lengths : Tensor (N,), int64 on the CPU, or None
     state : tuple of Tensor (D, N, H)
     weights : 4 a direction, one after the other; 5 with a projection
@@ -181,8 +182,12 @@ def layer(
     """
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
+        x = as_vectors(x, _input_size(weights), h0.dtype)
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
+    if not (x.is_floating_point() or torch.compiler.is_compiling()) and 0 < x.numel() < _input_size(weights):
+        x, weights = _only_what_occurs(x, weights)
     if what := _beyond_the_kernels(x, state, weights):
+        x = as_vectors(x, _input_size(weights), h0.dtype)
         fallback.say(what)
         if len(weights) == 4 * h0.shape[0]:
             check_weights(cell, x, h0, c0, weights)
@@ -194,10 +199,33 @@ def layer(
     return tuple(operators.run_layer(cell, x, lengths, h0, c0, weights, batch_first, False))
 
 
+def as_vectors(x: Tensor, input_size: int, dtype: torch.dtype) -> Tensor:
+    """1-of-N vectors (T, N, I) for codes (T, N); any other x as it is."""
+    return x if x.is_floating_point() else one_hot(x, input_size).to(dtype)
+
+
+def _only_what_occurs(codes: Tensor, weights: Sequence[Tensor | None]) -> tuple[Tensor, list[Tensor | None]]:
+    """The same layer for the inputs that occur, where they are few of many: the kernels make a table of all."""
+    used, codes = torch.unique(codes, return_inverse=True)
+    if not 0 <= int(used[0]) <= int(used[-1]) < _input_size(weights):
+        outside = int(used[0]) if int(used[0]) < 0 else int(used[-1])
+        raise ValueError(f"input holds the code {outside}; expected 0 <= code < I = {_input_size(weights)}")
+    each = len(weights) // (2 if len(weights) in (8, 10) else 1)
+    return codes, [w if w is None or i % each else w.index_select(1, used) for i, w in enumerate(weights)]
+
+
+def _input_size(weights: Sequence[Tensor | None]) -> int:
+    w_ih = weights[0]
+    if w_ih is None:
+        raise TypeError("weight_ih is None; only the biases may be absent")
+    return w_ih.shape[1]
+
+
 def _beyond_the_kernels(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> str:
     """What about this layer the kernels cannot do; empty when they can do all."""
-    if x.dtype not in operators.DTYPES:
-        return f"A recurrent layer in {str(x.dtype).removeprefix('torch.')} (the kernels know float32 and float64)"
+    dtype = x.dtype if x.is_floating_point() else state[0].dtype
+    if dtype not in operators.DTYPES:
+        return f"A recurrent layer in {str(dtype).removeprefix('torch.')} (the kernels know float32 and float64)"
     if len(weights) != 4 * state[0].shape[0]:
         return "An LSTM with proj_size"
     if operators.MISSING:

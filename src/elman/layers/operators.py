@@ -4,7 +4,8 @@
 gradients; both are opaque to torch.compile and torch.export, which see their shapes through `register_fake`.
 Autograd sits outside, in `Recurrence`: compiled graphs differentiate it as they do every autograd.Function.
 
-Letters: T time, N batch, I input, H hidden, D directions, G gates.
+Letters: T time, N batch, I input, H hidden, D directions, G gates.  x is (T, N, I), or int64 (T, N): the codes of
+1-of-N inputs, which have no gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,9 +54,9 @@ def _layer(
     save: bool,
 ) -> list[Tensor]:
     """Forward on the CPU. `batch_first` says how y lies in memory; x may lie in any way."""
-    T, N, I = x.shape  # noqa: E741
-    D, _, H = h0.shape
     check_weights(cell, x, h0, c0, weights)
+    T, N, I = _sizes(x, weights)  # noqa: E741
+    D, _, H = h0.shape
     if lengths is not None:
         check_lengths(lengths, N, T)
         lengths = lengths.contiguous()
@@ -63,8 +64,8 @@ def _layer(
     outputs = _outputs(cell, x, h0, c0, batch_first, save)
     y, h_n = outputs[:2]
     _kernels.forward(
-        cell, x.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
-        *_placed(x), _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
+        cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
+        *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
         *_placed(y), h_n.data_ptr(), 0 if c0 is None else outputs[2].data_ptr(),
         outputs[-1].data_ptr() if save else 0,
     )  # fmt: skip
@@ -104,7 +105,7 @@ def _layer_backward(
 
     The other arguments are what `layer` was given and returned; they are not checked again.
     """
-    T, N, I = x.shape  # noqa: E741
+    T, N, I = _sizes(x, weights)  # noqa: E741
     D, _, H = h0.shape
     x, h0, c0, *weights = inputs = _regular(x, h0, c0, weights)
     gradients = [
@@ -114,8 +115,8 @@ def _layer_backward(
     y, dy, lengths = _rows(y), None if dy is None else _rows(dy), _contiguous(lengths)
     dh_n, dc_n = _contiguous(dh_n), _contiguous(dc_n)
     _kernels.backward(
-        cell, x.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
-        *_placed(x), _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
+        cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
+        *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
         *_placed(y), saved.data_ptr(), *_placed(dy), _address(dh_n), _address(dc_n),
         *_placed(dx), _address(dh0), _address(dc0), [_address(g) for g in dweights],
     )  # fmt: skip
@@ -149,20 +150,27 @@ def _regular(
 
 def _outputs(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, batch_first: bool, save: bool) -> list[Tensor]:
     """Room for what `layer` returns: y (T, N, D·H), h_n and for LSTM c_n (D, N, H), and saved if asked for."""
-    T, N, _ = x.shape
+    T, N = x.shape[:2]
     D, _, H = h0.shape
-    y = x.new_empty((N, T, D * H)).transpose(0, 1) if batch_first else x.new_empty((T, N, D * H))
+    y = h0.new_empty((N, T, D * H)).transpose(0, 1) if batch_first else h0.new_empty((T, N, D * H))
     outputs = [y, torch.empty_like(h0)]
     if c0 is not None:
         outputs.append(torch.empty_like(c0))
     if save:
-        outputs.append(x.new_empty((D, T, N, _kernels.saved_size(cell, x.dtype.itemsize, 1, 1, int(H), 1))))
+        outputs.append(h0.new_empty((D, T, N, _kernels.saved_size(cell, h0.dtype.itemsize, 1, 1, int(H), 1))))
     return outputs
 
 
+def _sizes(x: Tensor, weights: Sequence[Tensor | None]) -> tuple[int, int, int]:
+    """T, N and I of x (T, N, I), or of codes (T, N), which leave I to the first weight."""
+    w_ih = weights[0]
+    assert w_ih is not None  # check_weights has seen to it
+    return x.shape[0], x.shape[1], w_ih.shape[1]
+
+
 def _rows(x: Tensor) -> Tensor:
-    """x with a contiguous last dimension; the others may have any strides."""
-    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+    """x with a contiguous last dimension; the others may have any strides, as all dimensions of codes may."""
+    return x if x.dim() == 2 or x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
 
 
 def _contiguous(x: Tensor | None) -> Tensor | None:
@@ -174,7 +182,7 @@ def _address(x: Tensor | None) -> int:
 
 
 def _placed(x: Tensor | None) -> tuple[int, int, int]:
-    """Address, time stride and row stride of a (T, N, ·) tensor."""
+    """Address, time stride and row stride of a (T, N, ·) tensor, or of codes (T, N)."""
     return (0, 0, 0) if x is None else (x.data_ptr(), x.stride(0), x.stride(1))
 
 

@@ -14,7 +14,7 @@ from torch.types import Device
 
 from elman.layers import reference
 from elman.layers.checks import as_lengths, check_input, check_packed, check_size, check_states
-from elman.layers.functional import NONLINEARITIES, layer
+from elman.layers.functional import NONLINEARITIES, as_vectors, layer
 from elman.layers.other_devices import Stack
 from elman.layers.reference import GATES, State
 from elman.layers.state import LSTMState
@@ -114,13 +114,13 @@ class RecurrentLayer(nn.Module):
                 raise ValueError("lengths came with a PackedSequence, which carries its own; give one of them")
             return self._run_packed(check_packed(input, self.input_size, first), hx, weights)
         x = check_input(input, self.input_size, first, self.batch_first)
-        batched = x.dim() == 3
+        batched = x.dim() == (3 if x.is_floating_point() else 2)
         if not batched:
             x = x.unsqueeze(1)
         elif self.batch_first:
             x = x.transpose(0, 1)
         N = x.shape[1]
-        state = self._initial_state(x, hx, first, (N,) if batched else ())
+        state = self._initial_state(x if x.is_floating_point() else first, hx, first, (N,) if batched else ())
         y, *after = self._run_stack(x, None if lengths is None else as_lengths(lengths, N), state, weights)
         if not batched:
             return y.squeeze(1), tuple(s.squeeze(1) for s in after)
@@ -157,7 +157,7 @@ class RecurrentLayer(nn.Module):
     def _run_stack(self, x: Tensor, lengths: Tensor | None, state: State, weights: list[list[Any]]) -> State:
         """Run all layers: x (T, N, I), states (L·D, N, ·) -> (y, *states)."""
         if not (x.is_cpu or x.is_meta):
-            return self._elsewhere(weights).padded(x, lengths, state)
+            return self._elsewhere(weights).padded(as_vectors(x, self.input_size, state[0].dtype), lengths, state)
         if self.num_layers == 1:
             return layer(self._cell, x, lengths, state, weights[0], self.batch_first)
         finals = []
@@ -253,7 +253,8 @@ class RNN(RecurrentLayer):
         Parameters
         ----------
         input : Tensor (T, N, I), (N, T, I) with `batch_first`, (T, I) for one sequence, or a PackedSequence
-            In the dtype and on the device of the parameters.
+            In the dtype and on the device of the parameters.  Integers, (T, N), (N, T) or (T,), are codes of 1-of-N
+            inputs, each in 0..I-1: the same as their one-hot vectors, without a product.
         hx : Tensor (L·D, N, H), (L·D, H) for one sequence; default None: zeros
             Layer 0 forwards, layer 0 backwards, layer 1 forwards, ...
         lengths : Tensor or sequence of int, (N,), each in 0..T, in any order; default None: T everywhere

@@ -7,20 +7,26 @@
 Letters: T time, N batch, E embedding, H hidden, L layers, V vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.layers import GRU, LSTM, RNN, LSTMState
+from elman.layers import GRU, LSTM, RNN, LSTMState, Weights, functional
 
 __all__ = ["CELLS", "LanguageNetwork", "State", "detach", "state_from_tensors", "state_tensors"]
 
 CELLS: dict[str, type[RNN | GRU | LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 """The recurrent layers by the name that ``cell=`` and ``--cell`` take."""
+
+_FUNCTIONS: dict[type[nn.Module], Callable[..., Any]] = {
+    RNN: functional.rnn,
+    GRU: functional.gru,
+    LSTM: functional.lstm,
+}
 
 State = tuple[Tensor | LSTMState, ...]
 """The state of a network, a value: for each of its layers (1, N, H), for LSTM two of them."""
@@ -166,10 +172,10 @@ class LanguageNetwork(nn.Module):
             raise ValueError(
                 f"state has {len(state)} parts; expected one for each of the L = {len(self.layers)} layers"
             )
-        x = self._codes(tokens)
+        x = tokens
         after = []
         for number, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
-            x, now = layer(x, before)
+            x, now = layer(x, before) if number else self._first(tokens, layer, before)
             x = x * masks[number] if masks else x
             after.append(now)
         weight = self.embedding.weight if self.output_weight is None and self.embedding else self.output_weight
@@ -180,11 +186,19 @@ class LanguageNetwork(nn.Module):
         logits, state = self(token.unsqueeze(0), state)
         return logits.squeeze(0), state
 
-    def _codes(self, tokens: Tensor) -> Tensor:
-        if self.embedding is not None:
-            return F.embedding(tokens, self.embedding.weight)
-        codes = self.output_bias.new_zeros(*tokens.shape, self.vocabulary)
-        return codes.scatter_(-1, tokens.to(torch.int64).unsqueeze(-1), 1.0)
+    def _first(self, tokens: Tensor, layer: nn.Module, state: Tensor | LSTMState) -> tuple[Tensor, Tensor | LSTMState]:
+        """Run the lowest layer.
+
+        U E x, for a 1-of-N code x, is a column of U E: where the vocabulary is no larger than what is read, U E is one
+        small product, and the layer needs none over the steps.
+        """
+        if self.embedding is None:
+            return layer(tokens, state)  # type: ignore[no-any-return]
+        if self.vocabulary > tokens.numel():
+            return layer(F.embedding(tokens, self.embedding.weight), state)  # type: ignore[no-any-return]
+        U, *rest = cast(LSTM, layer).all_weights[0]
+        run = _FUNCTIONS[type(layer)]
+        return run(tokens, state, [Weights(U @ self.embedding.weight.T, *rest)])  # type: ignore[no-any-return]
 
 
 def detach(state: State) -> State:

@@ -1,7 +1,7 @@
 """Checkpoints: all that a run needs to go on after a stop as if there had been none."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -48,7 +48,7 @@ def save_checkpoint(
     path: str | os.PathLike[str],
     task: dict[str, Any],
     network: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     generator: torch.Generator,
     position: dict[str, Tensor],
     run: Run,
@@ -61,7 +61,7 @@ def save_checkpoint(
         Of the checkpoint, NAME.elman.checkpoint by custom.
     task
         What the task wants to find again: JSON-able.
-    network, optimiser, generator, position, run
+    network, optimisers, generator, position, run
         The run's parts: weights, moments, random state, place in the data with the carried hidden state, and
         history with the best weights.
     """
@@ -70,8 +70,9 @@ def save_checkpoint(
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in run.best.items()}
     tensors |= {f"position.{name}": tensor for name, tensor in position.items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
+    for number, optimiser in enumerate(optimisers):
+        for index, moments in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{index}.{name}": tensor for name, tensor in moments.items()}
     write_file(path, "checkpoint", {**task, "run": facts}, {**tensors, "generator": generator.get_state()})
 
 
@@ -84,7 +85,11 @@ def read_checkpoint(path: str | os.PathLike[str], task: str) -> Stored:
 
 
 def restore(
-    stored: Stored, network: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator, run: Run
+    stored: Stored,
+    network: nn.Module,
+    optimisers: Sequence[torch.optim.Optimizer],
+    generator: torch.Generator,
+    run: Run,
 ) -> dict[str, Tensor]:
     """Put a checkpoint's weights, moments, random state and history in place.
 
@@ -100,11 +105,12 @@ def restore(
     """
     try:
         network.load_state_dict(dict(_under("network.", stored)))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under("optimiser.", stored):
-            index, key = name.split(".")
-            moments.setdefault(int(index), {})[key] = tensor
-        optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+        for number, optimiser in enumerate(optimisers):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in _under(f"optimiser.{number}.", stored):
+                index, key = name.split(".")
+                moments.setdefault(int(index), {})[key] = tensor
+            optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
         generator.set_state(stored.tensors["generator"])
         past = Run(**stored.description["run"], best=dict(_under("best.", stored)))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

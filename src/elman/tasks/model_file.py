@@ -76,7 +76,10 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     unfinished = _unfinished(target)
     try:
+        unfinished.touch()
+        mode = (target if target.exists() else unfinished).stat().st_mode & 0o777  # what the umask asks for
         yield unfinished
+        unfinished.chmod(mode)  # which is the owner's alone as safetensors writes it
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         unfinished.replace(target)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from elman.tasks.checkpoint import Run, restore, save_checkpoint
 from elman.tasks.log import Log
 from elman.tasks.model_file import Stored
+from elman.tasks.optimisers import make_optimisers
 from elman.tasks.plan import Plan, annealed
 
 __all__ = ["Learner", "Progress", "TrainingError", "train", "using_threads"]
@@ -132,25 +133,27 @@ def train(
     """
     network, generator = learner.network, torch.Generator().manual_seed(plan.seed)
     parameters = list(network.parameters())
-    optimiser = torch.optim.AdamW(parameters, learning_rate, weight_decay=plan.weight_decay, fused=True)
+    optimisers = make_optimisers(network, learning_rate, plan.weight_decay)
     if resume is not None:
-        learner.seek(restore(resume, network, optimiser, generator, run))
+        learner.seek(restore(resume, network, optimisers, generator, run))
+    groups = [group for optimiser in optimisers for group in optimiser.param_groups]
     facts = {**(task or {}), "plan": plan.facts()}
     start, saved = clock() - run.seconds, -math.inf  # the first checkpoint is written at once: a bad disk shows early
 
     with Log(log, run.step) as record, _held_interrupts() as interrupted, _best_weights_at_the_end(network, run):
         while not (_over(plan, run, learner) and run.validated_step == run.step):
             began = clock()
-            rate = learning_rate * annealed(_fraction(plan, run, learner), plan.warm_up, plan.final_rate)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
+            height = annealed(_fraction(plan, run, learner), plan.warm_up, plan.final_rate)
+            for group in groups:
+                group["lr"] = group["peak"] * height
             loss = learner.loss(generator)
             loss.backward()  # type: ignore[no-untyped-call]
             norm = nn.utils.clip_grad_norm_(parameters, plan.clip)
             if not math.isfinite(loss.item() + norm.item()):
                 raise _not_finite(run, run.step + 1, learning_rate, loss.item())
-            optimiser.step()
-            optimiser.zero_grad()
+            for optimiser in optimisers:
+                optimiser.step()
+                optimiser.zero_grad()
             run.step += 1
             run.seconds = clock() - start
             _smooth(run, loss.item(), clock() - began)
@@ -163,15 +166,22 @@ def train(
                 sample = learner.sample() if progress is not None else None
                 run.seconds = clock() - start
                 run.validation_seconds = run.seconds - run.validated_at
-            report = _report(plan, run, learner, rate, sample)
-            record(run.step, run.seconds, report.epoch, rate, report.loss, run.validation_loss if validated else None)
+            report = _report(plan, run, learner, learning_rate * height, sample)
+            record(
+                run.step,
+                run.seconds,
+                report.epoch,
+                report.learning_rate,
+                report.loss,
+                run.validation_loss if validated else None,
+            )
             if progress is not None:
                 progress(report)
             stop = interrupted()
             last = validated and _over(plan, run, learner)
             if plan.checkpoint is not None and (last or stop or run.seconds - saved >= plan.checkpoint_every):
                 began = clock()
-                save_checkpoint(plan.checkpoint, facts, network, optimiser, generator, learner.position(), run)
+                save_checkpoint(plan.checkpoint, facts, network, optimisers, generator, learner.position(), run)
                 saved = run.seconds = clock() - start
                 run.saving_seconds = clock() - began
             if stop:
