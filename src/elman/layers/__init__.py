@@ -4,6 +4,7 @@ from elman.layers import functional
 from elman.layers.cells import GRUCell, LSTMCell, RNNCell
 from elman.layers.custom import scan
 from elman.layers.fallback import FallbackWarning
+from elman.layers.initialisation import initialise
 from elman.layers.recurrent import GRU, LSTM, RNN
 from elman.layers.reference import Weights
 from elman.layers.regularisation import LockedDropout, locked_mask, weight_dropped, weight_restored, zoneout_mask
@@ -23,6 +24,7 @@ __all__ = [
     "by_layer",
     "detach",
     "functional",
+    "initialise",
     "last_output",
     "locked_mask",
     "scan",
