@@ -9,6 +9,7 @@ from elman.layers.recurrent import GRU, LSTM, RNN
 from elman.layers.reference import Weights
 from elman.layers.regularisation import LockedDropout, locked_mask, weight_dropped, weight_restored, zoneout_mask
 from elman.layers.state import LSTMState, by_layer, detach, last_output
+from elman.layers.steps import all_states
 
 __all__ = [
     "GRU",
@@ -21,6 +22,7 @@ __all__ = [
     "LockedDropout",
     "RNNCell",
     "Weights",
+    "all_states",
     "by_layer",
     "detach",
     "functional",
