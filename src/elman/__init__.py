@@ -13,8 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from elman import bptt, corpora, data, layers, models, tasks
+    from elman import bptt, corpora, data, export, layers, models, tasks
     from elman.data import Lexicon
+    from elman.export import export_onnx
     from elman.layers import (
         GRU,
         LSTM,
@@ -44,10 +45,12 @@ __all__ = [
     "FallbackWarning",
     "LanguageModel",
     "load",
+    "export_onnx",
     "Lexicon",
     "bptt",
     "corpora",
     "data",
+    "export",
     "layers",
     "models",
     "tasks",
@@ -59,6 +62,7 @@ _HOMES = {
     **dict.fromkeys(("last_output", "detach", "FallbackWarning"), "elman.layers"),
     **dict.fromkeys(("LanguageModel", "load"), "elman.tasks"),
     "Lexicon": "elman.data",
+    "export_onnx": "elman.export",
 }
 
 

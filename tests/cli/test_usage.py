@@ -19,7 +19,7 @@ COMMAND: Any = typer.main.get_command(app)
 
 USAGE = {
     "trian": "there is no verb 'trian'; did you mean 'train'?",
-    "xyz": "there is no verb 'xyz'; expected one of train, generate, predict, evaluate, info",
+    "xyz": "there is no verb 'xyz'; expected one of train, generate, predict, evaluate, export, info",
     "--vresion": "there is no flag --vresion; did you mean --version?",
     "train": "TASK is missing; expected lm",
     "train lmm": "there is no task 'lmm'; did you mean 'lm'?",
@@ -78,6 +78,14 @@ USAGE = {
     "generate fox.elman --length 5x": "--length is '5x', expected a whole number",
     "generate fox.elman --length -1": "length is -1, expected 0 or more",
     "generate fox.elman --temperature -1": "temperature is -1.0, expected 0 (always the most probable token) or more",
+    "export fox.elman": "OUT.onnx is missing; see elman export --help",
+    "export nothing.elman fox.onnx": "cannot read nothing.elman: no such file or directory",
+    "export fox.txt fox.onnx": "fox.txt is not an Elman model: it is not in the safetensors format",
+    "export fox.elman fox.pt": "fox.pt does not end in .onnx, which is the one format that export writes",
+    "export fox.elman no/fox.onnx": "cannot write no/fox.onnx: there is no folder {folder}/no; make it first",
+    "export fox.onnx fox.onnx": "fox.onnx would be used twice and overwritten; give the output another name",
+    "export fox.elman pipe.onnx": "pipe.onnx is not a regular file; it will not be overwritten: give another name",
+    "export fox.elman folder.onnx": "cannot write folder.onnx: it is a folder; give the name of a file",
     "generate fox.elman --prompt -": "standard input is empty; expected a text",
 }
 
@@ -91,6 +99,8 @@ def files(text: Path, trained: Path) -> dict[str, object]:
     (folder / "empty.txt").touch()
     (folder / "latin.txt").write_bytes(b"ok\ncaf\xe9\n")
     os.mkfifo(folder / "pipe")
+    os.mkfifo(folder / "pipe.onnx")
+    (folder / "folder.onnx").mkdir()
     (folder / "other.txt").write_text("keep me", encoding="utf-8")
     return {"half": len(model) // 2, "whole": len(model), "folder": folder.resolve()}
 
@@ -127,7 +137,9 @@ def test_a_text_shorter_than_a_window(elman: Command, tmp_path: Path) -> None:
     assert re.fullmatch(r"elman: error: the training text has 4 tokens; expected at least .* = 65 .*\n", result.err)
 
 
-@pytest.mark.parametrize("verb", [[], ["train"], ["train", "lm"], ["evaluate"], ["predict"], ["generate"], ["info"]])
+@pytest.mark.parametrize(
+    "verb", [[], ["train"], ["train", "lm"], ["evaluate"], ["predict"], ["generate"], ["export"], ["info"]]
+)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_goes_to_standard_output_and_has_an_example(verb: list[str], flag: str, elman: Command) -> None:
     code, out, err = elman(*verb, flag)

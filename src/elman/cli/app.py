@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from elman import __version__
-from elman.cli import evaluate, generate, info, predict, train
+from elman.cli import evaluate, export, generate, info, predict, train
 from elman.cli.commands import Verb, Verbs
 from elman.cli.flags import flag
 
@@ -34,6 +34,7 @@ app.add_typer(train.app, name="train", rich_help_panel="Train a model")
 app.command(cls=Verb, epilog=generate.EXAMPLES, rich_help_panel=_USE)(generate.generate)
 app.command(cls=Verb, epilog=predict.EXAMPLES, rich_help_panel=_USE)(predict.predict)
 app.command(cls=Verb, epilog=evaluate.EXAMPLES, rich_help_panel=_USE)(evaluate.evaluate)
+app.command(cls=Verb, epilog=export.EXAMPLES, rich_help_panel=_USE)(export.export)
 app.command(cls=Verb, epilog=info.EXAMPLES, rich_help_panel=_LOOK)(info.info)
 
 

@@ -2,11 +2,15 @@
 
 from elman.layers import functional
 from elman.layers.cells import GRUCell, LSTMCell, RNNCell
+from elman.layers.custom import scan
 from elman.layers.fallback import FallbackWarning
+from elman.layers.initialisation import initialise
 from elman.layers.recurrent import GRU, LSTM, RNN
 from elman.layers.reference import Weights
+from elman.layers.regularisation import LockedDropout, locked_mask, weight_dropped, weight_restored, zoneout_mask
 from elman.layers.state import LSTMState, by_layer, detach, last_output
 from elman.layers.stepper import Stepper
+from elman.layers.steps import all_states
 
 __all__ = [
     "GRU",
@@ -16,11 +20,19 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "LSTMState",
+    "LockedDropout",
     "RNNCell",
     "Stepper",
     "Weights",
+    "all_states",
     "by_layer",
     "detach",
     "functional",
+    "initialise",
     "last_output",
+    "locked_mask",
+    "scan",
+    "weight_dropped",
+    "weight_restored",
+    "zoneout_mask",
 ]

@@ -66,6 +66,8 @@ def lstm(x: Tensor, state: State, weights: Weights) -> State:
     return (h if weights.w_hr is None else linear(h, weights.w_hr), c)
 
 
+Cell = Callable[[Tensor, State], State]
+"""One step with its weights inside: input and state to the next state."""
 Step = Callable[[Tensor, State, Weights], State]
 CELLS: tuple[Step, ...] = (rnn_tanh, rnn_relu, gru, lstm)
 """The cells by their code, which the native kernels share."""
@@ -73,38 +75,50 @@ RNN_TANH, RNN_RELU, GRU, LSTM = range(4)
 GATES = (1, 1, 3, 4)
 
 
-def scan(cell: int, x: Tensor, lengths: Tensor | None, state: State, weights: Weights, reverse: bool = False) -> State:
+def with_weights(cell: int, weights: Weights) -> Cell:
+    """A cell of `CELLS` by its code, with its weights inside."""
+    return lambda x, state: CELLS[cell](x, state, weights)
+
+
+def scan(
+    cell: Cell, x: Tensor, lengths: Tensor | None, state: State, reverse: bool = False, zoneout: State = ()
+) -> State:
     """Run one direction over time.
 
     Parameters
     ----------
-    cell : int
-        Index into `CELLS`.
-    x : Tensor (T, N, I)
+    cell : function
+        ``cell(x_t, state)`` returns the next state, a tuple like `state`; its first tensor is the output.
+    x : Tensor (T, N, ...)
     lengths : Tensor (N,) of integers in 0..T, or None for T everywhere
         From its length on, a row's state stands still, its output is zero and its input is not read.
-    state : tuple of Tensor (N, H)
-    weights : Weights
+    state : tuple of Tensor (N, ...)
     reverse : bool
         Walk from the last step to the first: a row then starts at its own last step.
+    zoneout : tuple of Tensor (T, N, ...), one for each state, or empty
+        h_t = m ⊙ h_{t-1} + (1 - m) ⊙ h'_t, with h' the cell's (Krueger et al., 2017): masks of 0 and 1 in training,
+        their expectation otherwise.
 
     Returns
     -------
-    (y, *state) : y is (T, N, H), the states (N, H)
+    (y, *state) : y is (T, N, ...), the states as they came in
     """
     T = x.shape[0]
     if lengths is not None:
-        exists = (torch.arange(T, device=x.device).unsqueeze(1) < lengths.to(x.device)).unsqueeze(-1)  # (T, N, 1)
-        x = torch.where(exists, x, 0)
+        exists = torch.arange(T, device=x.device).unsqueeze(1) < lengths.to(x.device)  # (T, N)
+        x = torch.where(_beside(exists, x), x, 0)
     y = [state[0]] * T
     for t in reversed(range(T)) if reverse else range(T):
-        new = CELLS[cell](x[t], state, weights)
+        new = cell(x[t], state)
+        if zoneout:
+            new = tuple(m[t] * old + (1 - m[t]) * after for m, old, after in zip(zoneout, state, new, strict=True))
         if lengths is None:
             y[t], state = new[0], new
         else:
-            y[t] = torch.where(exists[t], new[0], 0)
-            state = tuple(torch.where(exists[t], after, before) for after, before in zip(new, state, strict=True))
-    return (torch.stack(y) if y else x.new_zeros((0, *state[0].shape)), *state)
+            here = [_beside(exists[t], after) for after in new]
+            y[t] = torch.where(here[0], new[0], 0)
+            state = tuple(torch.where(e, after, old) for e, after, old in zip(here, new, state, strict=True))
+    return (torch.stack(y) if y else state[0].new_zeros((0, *state[0].shape)), *state)
 
 
 def layer(cell: int, x: Tensor, lengths: Tensor | None, state: State, weights: Sequence[Weights]) -> State:
@@ -113,7 +127,10 @@ def layer(cell: int, x: Tensor, lengths: Tensor | None, state: State, weights: S
     `state` holds (D, N, H) tensors and `weights` one `Weights` a direction.  Returns (y, *state): y is (T, N, D·H),
     the states (D, N, H).
     """
-    runs = [scan(cell, x, lengths, tuple(s[d] for s in state), weights[d], reverse=d == 1) for d in range(len(weights))]
+    runs = [
+        scan(with_weights(cell, row), x, lengths, tuple(s[d] for s in state), reverse=d == 1)
+        for d, row in enumerate(weights)
+    ]
     y, *states = zip(*runs, strict=True)
     return (torch.cat(y, dim=-1), *(torch.stack(s) for s in states))
 
@@ -121,3 +138,8 @@ def layer(cell: int, x: Tensor, lengths: Tensor | None, state: State, weights: S
 def _net(x: Tensor, h: Tensor, weights: Weights) -> Tensor:
     """net = U x + b_ih + W h + b_hh."""
     return linear(x, weights.w_ih, weights.b_ih) + linear(h, weights.w_hh, weights.b_hh)
+
+
+def _beside(rows: Tensor, x: Tensor) -> Tensor:
+    """`rows`, (N,) or (T, N), as a tensor that goes with `x`, which has more dimensions."""
+    return rows.reshape(*rows.shape, *(1,) * (x.dim() - rows.dim()))

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.layers import GRU, LSTM, RNN, LSTMState, Weights, functional
+from elman.layers import GRU, LSTM, RNN, LSTMState, Weights, functional, initialise
 
 __all__ = ["CELLS", "LanguageNetwork", "LanguageStepper", "State", "detach", "state_from_tensors", "state_tensors"]
 
@@ -66,12 +66,12 @@ class LanguageNetwork(nn.Module):
     Notes
     -----
     The parameters start as those of torch.nn do, with these differences.  The recurrent weights of each gate start
-    orthogonal (Saxe et al., 2014).  Embeddings start from a normal distribution of standard deviation 4: of 0.5,
-    1, 2 and 4 an LSTM learnt fastest with it in a short search (docs/language_model.md).  With 1-of-N codes the
-    columns of the first ``weight_ih`` start with standard deviation 1.  An embedding that is `tied` serves as
-    output weight too and starts at ``H ** -0.5``.  The forget gates' bias starts at 1 in all (Jozefowicz et al.,
-    2015).  Entry 0 is "other" in a `Lexicon` that has one: its embedding starts at zero, and stays there if
-    training never meets it, so that an unknown token says nothing.
+    orthogonal, and the forget gates' bias starts at 1 in all (`elman.layers.initialise`).  Embeddings start from a
+    normal distribution of standard deviation 4: of 0.5, 1, 2 and 4 an LSTM learnt fastest with it in a short search
+    (docs/language_model.md).  With 1-of-N codes the columns of the first ``weight_ih`` start with standard deviation 1.
+    An embedding that is `tied` serves as output weight too and starts at ``H ** -0.5``.  Entry 0 is "other" in a
+    `Lexicon` that has one: its embedding starts at zero, and stays there if training never meets it, so that an
+    unknown token says nothing.
 
     Examples
     --------
@@ -101,13 +101,12 @@ class LanguageNetwork(nn.Module):
         self.layers = nn.ModuleList(CELLS[cell](width, hidden) for width in widths)
         self.output_weight = None if tied else nn.Parameter(torch.empty(vocabulary, hidden))
         self.output_bias = nn.Parameter(torch.zeros(vocabulary))
-        self._reset(cell)
+        self._reset()
 
     @torch.no_grad()
-    def _reset(self, cell: str) -> None:
+    def _reset(self) -> None:
         for layer in self.layers:
-            for gate in torch.split(cast(Tensor, layer.weight_hh_l0), self.hidden):
-                nn.init.orthogonal_(gate)
+            initialise(layer)
         first = cast(Tensor, self.layers[0].weight_ih_l0)
         if self.embedding is not None:
             nn.init.normal_(
@@ -120,10 +119,6 @@ class LanguageNetwork(nn.Module):
         if self.output_weight is not None:
             bound = self.hidden**-0.5
             nn.init.uniform_(self.output_weight, -bound, bound)
-        if cell == "lstm":
-            for layer in self.layers:
-                cast(Tensor, layer.bias_ih_l0)[self.hidden : 2 * self.hidden] = 1.0  # gates in order i f g o
-                cast(Tensor, layer.bias_hh_l0)[self.hidden : 2 * self.hidden] = 0.0
 
     def initial_state(self, batch: int) -> State:
         """Zeros for N = `batch` rows, in the network's dtype."""

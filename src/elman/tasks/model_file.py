@@ -10,6 +10,7 @@ A file appears under its name only when it is complete: it is written beside it 
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from elman import __version__
 
-__all__ = ["FORMAT", "ModelFileError", "Stored", "check_writable", "read_file", "write_file"]
+__all__ = ["FORMAT", "ModelFileError", "Stored", "check_writable", "read_file", "write_file", "written_whole"]
 
 FORMAT = 1
 """Version of the files written here; files of a higher one are refused."""
@@ -60,14 +61,24 @@ def write_file(
     OSError
         If the file cannot be written; a file that was there before is still there, unchanged.
     """
-    target = Path(os.path.realpath(path))
-    unfinished = _unfinished(target)
     facts = {"kind": kind, "format": FORMAT, "version": __version__, **description}
     dense = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    with written_whole(path) as unfinished:
+        safetensors.torch.save_file(dense, unfinished, metadata={"elman": json.dumps(facts)})
+
+
+@contextlib.contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to in place of `path`, which gets the contents when the block ends well, in one step.
+
+    Raises OSError if the file cannot be written; one that was there before is still there, unchanged.
+    """
+    target = Path(os.path.realpath(path))
+    unfinished = _unfinished(target)
     try:
         unfinished.touch()
         mode = (target if target.exists() else unfinished).stat().st_mode & 0o777  # what the umask asks for
-        safetensors.torch.save_file(dense, unfinished, metadata={"elman": json.dumps(facts)})
+        yield unfinished
         unfinished.chmod(mode)  # which is the owner's alone as safetensors writes it
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
