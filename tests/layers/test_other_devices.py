@@ -13,7 +13,7 @@ from layers.problem import KINDS, Problem, compare, run
 
 
 def elsewhere(module: torch.nn.Module) -> Stack:
-    return stack.elsewhere(module, module._cell, stack.read_weights(module, module._names))
+    return stack.elsewhere(module, module._cell, module._weights())
 
 
 class Elsewhere(torch.nn.Module):

@@ -1,6 +1,7 @@
 """Recurrent layers on compiled kernels: drop-in replacements for torch.nn's, and functions of their weights."""
 
-from elman.layers import functional
+from elman.layers import acceleration, functional
+from elman.layers.acceleration import accelerate, restore
 from elman.layers.cells import GRUCell, LSTMCell, RNNCell
 from elman.layers.fallback import FallbackWarning
 from elman.layers.recurrent import GRU, LSTM, RNN
@@ -17,8 +18,11 @@ __all__ = [
     "LSTMState",
     "RNNCell",
     "Weights",
+    "accelerate",
+    "acceleration",
     "by_layer",
     "detach",
     "functional",
     "last_output",
+    "restore",
 ]

@@ -182,7 +182,7 @@ def layer(
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
-    if what := _beyond_the_kernels(x, state, weights):
+    if what := beyond_the_kernels(x.dtype, projection=len(weights) != 4 * h0.shape[0]):
         fallback.say(what)
         if len(weights) == 4 * h0.shape[0]:
             check_weights(cell, x, h0, c0, weights)
@@ -194,11 +194,11 @@ def layer(
     return tuple(operators.run_layer(cell, x, lengths, h0, c0, weights, batch_first, False))
 
 
-def _beyond_the_kernels(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> str:
-    """What about this layer the kernels cannot do; empty when they can do all."""
-    if x.dtype not in operators.DTYPES:
-        return f"A recurrent layer in {str(x.dtype).removeprefix('torch.')} (the kernels know float32 and float64)"
-    if len(weights) != 4 * state[0].shape[0]:
+def beyond_the_kernels(dtype: torch.dtype, projection: bool) -> str:
+    """What about a layer on the CPU, or the moment of its call, the kernels cannot do; empty when they can do all."""
+    if dtype not in operators.DTYPES:
+        return f"A recurrent layer in {str(dtype).removeprefix('torch.')} (the kernels know float32 and float64)"
+    if projection:
         return "An LSTM with proj_size"
     if operators.MISSING:
         return f"Every recurrent layer (the compiled module is missing: {operators.MISSING}; reinstall elman)"

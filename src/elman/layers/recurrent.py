@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from numbers import Real
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ class RecurrentLayer(nn.Module):
         self.proj_size = proj_size
         self._cell = cell
         self._directions = 2 if bidirectional else 1
-        self._names = stack.weight_names(num_layers, self.bidirectional, bias, proj_size > 0)
+        self._names = [_weight_names(index, self._directions, bias, proj_size > 0) for index in range(num_layers)]
         self._create_parameters(device, dtype)
         self.reset_parameters()
 
@@ -95,11 +95,16 @@ class RecurrentLayer(nn.Module):
                 text += f", {name}={getattr(self, name)}"
         return text
 
+    def _weights(self) -> list[list[Any]]:
+        """The weights of each layer as they are now, direction after direction: tensors, or None for no bias."""
+        own = self._parameters  # a plain look-up: attribute access on a Module costs half a microsecond
+        return [[None if n is None else own[n] if n in own else getattr(self, n) for n in ns] for ns in self._names]
+
     def _run(
         self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None, lengths: Lengths
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run any form of input; the output has the same form."""
-        return stack.run(self, self._cell, stack.read_weights(self, self._names), input, hx, lengths)
+        return stack.run(self, self._cell, self._weights(), input, hx, lengths)
 
 
 class RNN(RecurrentLayer):
@@ -297,6 +302,16 @@ class LSTM(RecurrentLayer):
         """
         output, (h_n, c_n) = self._run(input, hx, lengths)
         return output, LSTMState(h_n, c_n)
+
+
+def _weight_names(index: int, directions: int, bias: bool, projection: bool) -> tuple[str | None, ...]:
+    """Names of one layer's parameters, direction after direction, in torch.nn's order; None where there is none."""
+    names: list[str | None] = []
+    for suffix in (f"_l{index}", f"_l{index}_reverse")[:directions]:
+        names += [f"weight_ih{suffix}", f"weight_hh{suffix}"]
+        names += [f"bias_ih{suffix}", f"bias_hh{suffix}"] if bias else [None, None]
+        names += [f"weight_hr{suffix}"] if projection else []
+    return tuple(names)
 
 
 def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:

@@ -5,11 +5,10 @@ once they are accelerated.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -20,7 +19,6 @@ from elman.layers.other_devices import Stack
 from elman.layers.reference import State
 
 Lengths = Tensor | Sequence[int] | None
-Names = tuple[tuple[str | None, ...], ...]
 
 
 class Form(Protocol):
@@ -34,26 +32,6 @@ class Form(Protocol):
     bidirectional: bool
     proj_size: int
     training: bool
-
-
-@cache
-def weight_names(num_layers: int, bidirectional: bool, bias: bool, projection: bool) -> Names:
-    """Names of each layer's parameters, direction after direction, in torch.nn's order; None where there is none."""
-    layers = []
-    for index in range(num_layers):
-        names: list[str | None] = []
-        for suffix in (f"_l{index}", f"_l{index}_reverse")[: 2 if bidirectional else 1]:
-            names += [f"weight_ih{suffix}", f"weight_hh{suffix}"]
-            names += [f"bias_ih{suffix}", f"bias_hh{suffix}"] if bias else [None, None]
-            names += [f"weight_hr{suffix}"] if projection else []
-        layers.append(tuple(names))
-    return tuple(layers)
-
-
-def read_weights(module: nn.Module, names: Names) -> list[list[Any]]:
-    """The weights of each layer as they are now, direction after direction: tensors, or None for no bias."""
-    own = module._parameters  # a plain look-up: attribute access on a Module costs half a microsecond
-    return [[None if n is None else own[n] if n in own else getattr(module, n) for n in ns] for ns in names]
 
 
 def run(
@@ -71,7 +49,7 @@ def run(
     form : a module with the attributes of `Form`
     cell : int
         `reference.RNN_TANH`, `RNN_RELU`, `GRU` or `LSTM`.
-    weights : as `read_weights` returns them
+    weights : of each layer, direction after direction: 4 tensors or None for no bias, 5 with a projection
     input, lengths : as in `RNN.forward`
     hx : sequence of Tensor, one or for an LSTM two, or None for zeros
 
