@@ -25,14 +25,18 @@ if TYPE_CHECKING:
         LSTMCell,
         LSTMState,
         RNNCell,
+        accelerate,
         detach,
         last_output,
+        restore,
     )
     from elman.tasks import LanguageModel, load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "accelerate",
+    "restore",
     "RNN",
     "GRU",
     "LSTM",
@@ -59,7 +63,7 @@ __all__ = [
 # Public name -> the module that defines it. A name missing here is a submodule.
 _HOMES = {
     **dict.fromkeys(("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
-    **dict.fromkeys(("last_output", "detach", "FallbackWarning"), "elman.layers"),
+    **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
     **dict.fromkeys(("LanguageModel", "load"), "elman.tasks"),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",

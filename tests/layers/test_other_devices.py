@@ -7,8 +7,13 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman import _kernels
+from elman.layers import stack
 from elman.layers.other_devices import Stack
 from layers.problem import KINDS, Problem, compare, run
+
+
+def elsewhere(module: torch.nn.Module) -> Stack:
+    return stack.elsewhere(module, module._cell, module._weights())
 
 
 class Elsewhere(torch.nn.Module):
@@ -22,9 +27,9 @@ class Elsewhere(torch.nn.Module):
         return self.module.named_parameters()
 
     def forward(self, x, hx, lengths=None):
-        module = self.module
-        state = module._initial_state(x, (hx,) if isinstance(hx, torch.Tensor) else hx, module._weights()[0][0], (5,))
-        y, *after = module._elsewhere(module._weights()).padded(x, lengths, state)
+        module, state = self.module, (hx,) if isinstance(hx, torch.Tensor) else hx
+        state = stack.initial_state(module, module._cell, x, state, module.weight_ih_l0, (5,))
+        y, *after = elsewhere(module).padded(x, lengths, state)
         return y, after[0] if len(after) == 1 else tuple(after)
 
 
@@ -44,7 +49,7 @@ def test_equals_the_kernels(kind, bias, bidirectional, with_lengths, close) -> N
 def test_no_steps_and_no_rows(kind, T, N) -> None:
     problem = Problem(kind, T=T, N=N, L=2, bidirectional=True)
     module = problem.module()
-    y, *after = module._elsewhere(module._weights()).padded(problem.input(), None, problem.state())
+    y, *after = elsewhere(module).padded(problem.input(), None, problem.state())
     assert y.shape == (T, N, 34)
     assert all(map(torch.equal, after, problem.state()))
 
@@ -55,7 +60,7 @@ def test_packed_equals_the_kernels(kind, close) -> None:
     module, state = problem.module(), problem.state()
     packed = pack_padded_sequence(problem.input(), [3, 13, 1, 7, 7], enforce_sorted=False)
     expected, after_expected = module(packed, state if len(state) == 2 else state[0])
-    actual, after = module._elsewhere(module._weights()).packed(packed, state)
+    actual, after = elsewhere(module).packed(packed, state)
     close(actual.data, expected.data, "value")
     close(after[0], after_expected[0] if len(state) == 2 else after_expected, "value")
     assert actual[1:] == packed[1:]
@@ -67,7 +72,7 @@ def test_projection_and_dropout_are_torchs_own() -> None:
     ours, theirs = problem.module(proj_size=4, dropout=0.5), problem.module(torch.nn, proj_size=4, dropout=0.5)
     state = (problem.random(2, 5, 4), problem.random(2, 5, 17))
     torch.manual_seed(0)
-    y, *_ = ours._elsewhere(ours._weights()).padded(problem.input(), None, state)
+    y, *_ = elsewhere(ours).padded(problem.input(), None, state)
     torch.manual_seed(0)
     assert torch.equal(y, theirs(problem.input(), state)[0])
 

@@ -1,6 +1,7 @@
 """Recurrent layers on compiled kernels: drop-in replacements for torch.nn's, and functions of their weights."""
 
-from elman.layers import functional
+from elman.layers import acceleration, functional
+from elman.layers.acceleration import accelerate, restore
 from elman.layers.cells import GRUCell, LSTMCell, RNNCell
 from elman.layers.custom import scan
 from elman.layers.fallback import FallbackWarning
@@ -25,6 +26,8 @@ __all__ = [
     "Stepper",
     "Weights",
     "all_states",
+    "accelerate",
+    "acceleration",
     "by_layer",
     "detach",
     "functional",
@@ -35,4 +38,5 @@ __all__ = [
     "weight_dropped",
     "weight_restored",
     "zoneout_mask",
+    "restore",
 ]

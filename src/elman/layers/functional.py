@@ -186,7 +186,8 @@ def layer(
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
     if not (x.is_floating_point() or torch.compiler.is_compiling()) and 0 < x.numel() < _input_size(weights):
         x, weights = _only_what_occurs(x, weights)
-    if what := _beyond_the_kernels(x, state, weights):
+    dtype = x.dtype if x.is_floating_point() else h0.dtype
+    if what := beyond_the_kernels(dtype, projection=len(weights) != 4 * h0.shape[0]):
         x = as_vectors(x, _input_size(weights), h0.dtype)
         fallback.say(what)
         if len(weights) == 4 * h0.shape[0]:
@@ -221,12 +222,11 @@ def _input_size(weights: Sequence[Tensor | None]) -> int:
     return w_ih.shape[1]
 
 
-def _beyond_the_kernels(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> str:
-    """What about this layer the kernels cannot do; empty when they can do all."""
-    dtype = x.dtype if x.is_floating_point() else state[0].dtype
+def beyond_the_kernels(dtype: torch.dtype, projection: bool) -> str:
+    """What about a layer on the CPU, or the moment of its call, the kernels cannot do; empty when they can do all."""
     if dtype not in operators.DTYPES:
         return f"A recurrent layer in {str(dtype).removeprefix('torch.')} (the kernels know float32 and float64)"
-    if len(weights) != 4 * state[0].shape[0]:
+    if projection:
         return "An LSTM with proj_size"
     if operators.MISSING:
         return f"Every recurrent layer (the compiled module is missing: {operators.MISSING}; reinstall elman)"

@@ -8,20 +8,17 @@ from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 from torch.types import Device
 
-from elman.layers import reference
-from elman.layers.checks import as_lengths, check_input, check_packed, check_size, check_states
+from elman.layers import reference, stack
+from elman.layers.checks import check_size
 from elman.layers.fallback import say
-from elman.layers.functional import NONLINEARITIES, as_vectors, layer
-from elman.layers.other_devices import Stack
+from elman.layers.functional import NONLINEARITIES
 from elman.layers.reference import GATES, State
+from elman.layers.stack import Lengths
 from elman.layers.state import LSTMState
 from elman.layers.stepper import ReferenceStepper, Stepper, stepping_needs_reference
-
-Lengths = Tensor | Sequence[int] | None
 
 
 class RecurrentLayer(nn.Module):
@@ -149,72 +146,7 @@ class RecurrentLayer(nn.Module):
         self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None, lengths: Lengths
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run any form of input; the output has the same form."""
-        weights = self._weights()
-        first = weights[0][0]
-        if isinstance(input, PackedSequence):
-            if lengths is not None:
-                raise ValueError("lengths came with a PackedSequence, which carries its own; give one of them")
-            return self._run_packed(check_packed(input, self.input_size, first), hx, weights)
-        x = check_input(input, self.input_size, first, self.batch_first)
-        batched = x.dim() == (3 if x.is_floating_point() else 2)
-        if not batched:
-            x = x.unsqueeze(1)
-        elif self.batch_first:
-            x = x.transpose(0, 1)
-        N = x.shape[1]
-        state = self._initial_state(x if x.is_floating_point() else first, hx, first, (N,) if batched else ())
-        y, *after = self._run_stack(x, None if lengths is None else as_lengths(lengths, N), state, weights)
-        if not batched:
-            return y.squeeze(1), tuple(s.squeeze(1) for s in after)
-        return (y.transpose(0, 1) if self.batch_first else y), tuple(after)
-
-    def _run_packed(
-        self, packed: PackedSequence, hx: Sequence[Tensor] | None, weights: list[list[Any]]
-    ) -> tuple[PackedSequence, State]:
-        data, sizes, order, back = packed
-        first = weights[0][0]
-        state = self._initial_state(data, hx, first, (int(sizes[0]),))
-        if not data.is_cpu:
-            return self._elsewhere(weights).packed(packed, state)
-        x, lengths = pad_packed_sequence(PackedSequence(data, sizes))  # rows longest first, as they are packed
-        if order is not None:
-            state = tuple(s.index_select(1, order) for s in state)
-        y, *after = self._run_stack(x, lengths, state, weights)
-        if back is not None:
-            after = [s.index_select(1, back) for s in after]
-        return PackedSequence(pack_padded_sequence(y, lengths).data, sizes, order, back), tuple(after)
-
-    def _initial_state(self, x: Tensor, hx: Sequence[Tensor] | None, first: Tensor, batch: tuple[int, ...]) -> State:
-        """The states as (L·D, N, ·) tensors: zeros, or the caller's, who has no N if the input is unbatched."""
-        LD, H, P = self.num_layers * self._directions, self.hidden_size, self.proj_size or self.hidden_size
-        sizes = (P, H) if self._cell == reference.LSTM else (P,)
-        if hx is not None:
-            letters = ("L·D", "N", "H") if batch else ("L·D", "H")
-            state = check_states(hx, first, [(LD, *batch, size) for size in sizes], letters)
-            return state if batch else tuple(s.unsqueeze(1) for s in state)
-        N = batch[0] if batch else 1
-        hidden = x.new_zeros((LD, N, P))
-        return (hidden,) if len(sizes) == 1 else (hidden, hidden if P == H else x.new_zeros((LD, N, H)))
-
-    def _run_stack(self, x: Tensor, lengths: Tensor | None, state: State, weights: list[list[Any]]) -> State:
-        """Run all layers: x (T, N, I), states (L·D, N, ·) -> (y, *states)."""
-        if not (x.is_cpu or x.is_meta):
-            return self._elsewhere(weights).padded(as_vectors(x, self.input_size, state[0].dtype), lengths, state)
-        if self.num_layers == 1:
-            return layer(self._cell, x, lengths, state, weights[0], self.batch_first)
-        finals = []
-        parts = zip(*(torch.split(s, self._directions) for s in state), strict=True)
-        for index, (mine, given) in enumerate(zip(weights, parts, strict=True)):
-            top = index == self.num_layers - 1
-            x, *after = layer(self._cell, x, lengths, given, mine, self.batch_first and top)
-            if self.dropout and self.training and not top:
-                x = dropout(x, self.dropout)
-            finals.append(after)
-        return (x, *(torch.cat(s) for s in zip(*finals, strict=True)))
-
-    def _elsewhere(self, weights: list[list[Any]]) -> Stack:
-        flat = [weight for mine in weights for weight in mine]
-        return Stack(self._cell, flat, self.num_layers, self._directions, self.dropout, self.training)
+        return stack.run(self, self._cell, self._weights(), input, hx, lengths)
 
 
 class RNN(RecurrentLayer):

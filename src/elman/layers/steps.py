@@ -10,8 +10,9 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.layers import functional, reference
 from elman.layers.checks import as_lengths, check_input, check_lengths
-from elman.layers.recurrent import GRU, LSTM, RNN, Lengths, RecurrentLayer
+from elman.layers.recurrent import GRU, LSTM, RNN, RecurrentLayer
 from elman.layers.reference import State, Weights
+from elman.layers.stack import Lengths, initial_state
 from elman.layers.state import LSTMState
 
 
@@ -77,7 +78,8 @@ def all_states(
         x = x.transpose(0, 1)
     N = x.shape[1]
     parts: Any = hx if isinstance(layer, LSTM) or hx is None else (hx,)
-    state = layer._initial_state(x if x.is_floating_point() else first, parts, first, (N,) if batched else ())
+    like = x if x.is_floating_point() else first
+    state = initial_state(layer, layer._cell, like, parts, first, (N,) if batched else ())
     if lengths is not None:
         lengths = as_lengths(lengths, N)
         if not torch.compiler.is_compiling():
