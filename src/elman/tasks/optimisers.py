@@ -57,6 +57,9 @@ class Muon(torch.optim.Optimizer):
         Length of a step along each direction: the spectral norm of what is added to a gate's matrix.
     momentum
         Of the running mean of gradients, with Nesterov's look ahead; 0.95 as in the source.
+    weight_decay
+        Decoupled, a step takes lr * weight_decay of the weights away.  Steps of fixed length make W grow without
+        bound; a W that is kept small generalises better (docs/language_model.md).
     iterations
         Of `orthogonalised`.  The source has 5; with 3 a language model learns as fast, and each costs 6·G·H³
         operations.
@@ -79,12 +82,20 @@ class Muon(torch.optim.Optimizer):
     >>> optimiser.step()
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, iterations: int = 3) -> None:
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.1,
+        iterations: int = 3,
+    ) -> None:
         weights = list(params)
         for weight in weights:
             if weight.dim() != 2 or weight.shape[0] % weight.shape[1]:
                 raise ValueError(f"a weight has shape {tuple(weight.shape)}; expected (G·H, H): square matrices")
-        super().__init__(weights, {"lr": lr, "momentum": momentum, "iterations": iterations})
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "iterations": iterations}
+        super().__init__(weights, defaults)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -104,13 +115,16 @@ class Muon(torch.optim.Optimizer):
         return loss
 
 
-def _take_step(weight: Tensor, state: dict[str, Any], lr: float, momentum: float, iterations: int) -> None:
+def _take_step(
+    weight: Tensor, state: dict[str, Any], lr: float, momentum: float, weight_decay: float, iterations: int
+) -> None:
     assert weight.grad is not None
     H = weight.shape[1]
     if not state:
         state["mean"] = torch.zeros_like(weight)
     state["mean"].lerp_(weight.grad, 1 - momentum)
     ahead = weight.grad.lerp(state["mean"], momentum)
+    weight.mul_(1 - lr * weight_decay)
     weight.view(-1, H, H).add_(orthogonalised(ahead.view(-1, H, H), iterations), alpha=-lr)
 
 
