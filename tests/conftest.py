@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from elman import _kernels
 from elman.layers import fallback
 
 # (dtype, quantity) -> largest error; in brackets the largest that tests/layers meets on an AVX-512 machine. Limits are
@@ -34,14 +35,19 @@ def _error(actual: Tensor, expected: Tensor) -> float:
 
 
 @pytest.fixture
-def close() -> Callable[[Tensor, Tensor, str], None]:
-    """``close(actual, expected, quantity)`` asserts shape, dtype and values by the table."""
+def close() -> Callable[..., float]:
+    """``close(actual, expected, quantity)`` asserts shape, dtype and values by the table.
 
-    def check(actual: Tensor, expected: Tensor, quantity: str, name: str = "") -> None:
+    It returns how much of the tolerance the error takes, 0 to 1.
+    """
+
+    def check(actual: Tensor, expected: Tensor, quantity: str, name: str = "") -> float:
         assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype), name
-        if expected.numel():
-            error, limit = _error(actual, expected), TOLERANCES[expected.dtype, quantity]
-            assert error <= limit, f"{name} is off by {error:.2g}; a {quantity} may be by {limit}"
+        if not expected.numel():
+            return 0.0
+        error, limit = _error(actual, expected), TOLERANCES[expected.dtype, quantity]
+        assert error <= limit, f"{name} is off by {error:.2g}; a {quantity} may be by {limit}"
+        return error / limit
 
     return check
 
@@ -58,3 +64,14 @@ def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture(params=_kernels.isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set that can run here, in use until the end of the test."""
+    before = _kernels.active_isa()
+    _kernels.set_isa(request.param)
+    yield request.param
+    found = _kernels.active_isa()
+    _kernels.set_isa(before)
+    assert found == request.param, f"the test was to run on {request.param} and ended on {found}"

@@ -1,7 +1,6 @@
 """tanh and sigmoid of the kernels against float64, on every instruction set."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,14 +11,6 @@ FUNCTIONS = {"tanh": (0, torch.tanh), "sigmoid": (1, torch.sigmoid), "relu": (2,
 # Units in the last place of the result, where that is a normal number; benchmarks/activations.py prints the maxima
 # over all 2^32 floats.
 BOUND = 4.0
-
-
-@pytest.fixture(params=_kernels.isas())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = _kernels.active_isa()
-    _kernels.set_isa(request.param)
-    yield request.param
-    _kernels.set_isa(before)
 
 
 def activate(name: str, x: torch.Tensor) -> torch.Tensor:

@@ -162,11 +162,14 @@ def test_every_instruction_set_computes_what_the_portable_one_does(kind, isa, H,
 
 @both_dtypes
 @all_kinds
-@pytest.mark.parametrize(("N", "H"), [(1, 7), (1, 129), (2, 64), (9, 33)])
+@pytest.mark.parametrize(("N", "I", "H"), [(1, 3, 7), (1, 3, 129), (2, 128, 256), (20, 70, 80)])
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_threads(kind, number, N, H, dtype, threads, close) -> None:
-    """Any number of threads computes the same outputs to the bit, and the same number the same gradients to the bit."""
-    problem = Problem(kind, N=N, H=H, bidirectional=H < 100, dtype=dtype)
+def test_threads(kind, number, N, I, H, dtype, threads, close) -> None:  # noqa: E741
+    """Any number of threads computes the same outputs to the bit, and the same number the same gradients to the bit.
+
+    The last two are work enough for three threads.
+    """
+    problem = Problem(kind, N=N, I=I, H=H, bidirectional=H < 100, dtype=dtype)
 
     def results(number: int) -> dict[str, Tensor]:
         threads(number)
