@@ -1,7 +1,7 @@
 """Which network, and how to train it, when the user says nothing: from the time there is and the size of the text.
 
-A longer budget pays for a wider network, which needs a lower rate and more dropout.  The rows of `TABLE` come from
-a short search on tiny Shakespeare (docs/language_model.md says what it was); `defaults_for` fits them to shorter and
+A longer budget pays for a wider network, which needs more dropout.  The rows of `TABLE` come from
+a search on tiny Shakespeare (docs/language_model.md says what it was); `defaults_for` fits them to shorter and
 longer texts.
 """
 
@@ -27,17 +27,18 @@ class Choice:
 # cell: (budget in seconds up to which a row holds, the row), the last row for all longer ones
 TABLE: dict[str, tuple[tuple[float, Choice], ...]] = {
     "lstm": (
-        (150, Choice(1, 256, 64, 0.1, 32, 64, 4e-3)),
-        (400, Choice(1, 384, 64, 0.3, 32, 64, 4e-3)),
-        (math.inf, Choice(1, 512, 64, 0.4, 32, 64, 3e-3)),
+        (150, Choice(1, 256, 64, 0.15, 32, 64, 4e-3)),
+        (400, Choice(1, 384, 64, 0.25, 32, 64, 4e-3)),
+        (math.inf, Choice(1, 512, 64, 0.4, 32, 64, 4e-3)),
     ),
     "gru": (
-        (150, Choice(1, 512, 64, 0.1, 16, 64, 4e-3)),
-        (math.inf, Choice(1, 512, 64, 0.2, 16, 64, 4e-3)),
+        (150, Choice(1, 256, 64, 0.15, 32, 64, 4e-3)),
+        (400, Choice(1, 384, 64, 0.25, 32, 64, 4e-3)),
+        (math.inf, Choice(1, 512, 64, 0.4, 32, 64, 4e-3)),
     ),
     "rnn": (
-        (150, Choice(1, 512, 64, 0.1, 16, 64, 3e-3)),
-        (math.inf, Choice(1, 512, 64, 0.2, 16, 64, 3e-3)),
+        (150, Choice(1, 384, 64, 0.1, 32, 64, 4e-3)),
+        (math.inf, Choice(1, 384, 64, 0.2, 32, 64, 4e-3)),
     ),
 }
 
