@@ -22,7 +22,7 @@ SMALL = {"hidden": 32, "embedding": 16, "batch": 4, "window": 16, "learning_rate
 
 @pytest.fixture(scope="module")
 def fable() -> LanguageModel:
-    return LanguageModel(cell="gru", **SMALL).fit(FABLE, epochs=4)
+    return LanguageModel(cell="gru", **SMALL).fit(FABLE, epochs=8)
 
 
 @pytest.mark.parametrize(

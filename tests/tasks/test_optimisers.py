@@ -45,7 +45,7 @@ def test_two_steps_of_muon() -> None:
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(8, 4))
     start, gradients = weight.detach().clone(), torch.randn(2, 8, 4)
-    optimiser = Muon([weight], lr=0.1, weight_decay=0.5)
+    optimiser = Muon([weight], lr=0.1, weight_decay=0.5, turns=1)
     for gradient in gradients:
         weight.grad = gradient.clone()
         optimiser.step()
@@ -57,6 +57,19 @@ def test_two_steps_of_muon() -> None:
     for direction in (first, second):
         expected = (1 - 0.1 * 0.5) * expected - 0.1 * orthogonalised(direction.view(2, 4, 4)).view(8, 4)
     torch.testing.assert_close(weight.detach(), expected)
+
+
+def test_gates_take_turns() -> None:
+    """Four gates, two turns: the first and third move at the first step, the others at the second, twice as far."""
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(8, 2))
+    start, gradient = weight.detach().clone().view(4, 2, 2), torch.randn(8, 2)
+    optimiser = Muon([weight], lr=0.1, weight_decay=0.5, turns=2)
+    moved = 0.9 * start - 0.2 * orthogonalised(gradient.view(4, 2, 2))  # the same direction at every step
+    for expected in ((moved[0], start[1], moved[2], start[3]), moved):
+        weight.grad = gradient.clone()
+        optimiser.step()
+        torch.testing.assert_close(weight.detach().view(4, 2, 2), torch.stack(tuple(expected)))
 
 
 def test_a_closure_is_called_with_gradients_and_its_loss_returned() -> None:
