@@ -27,6 +27,7 @@ from elman.models.language_model import LanguageNetwork
 from elman.tasks import text_learner, training
 from elman.tasks.defaults import defaults_for
 from elman.tasks.duration import parse_duration
+from elman.tasks.optimisers import Muon
 
 
 class Watch:
@@ -98,8 +99,8 @@ def measure(cell: str, budget: float, seconds: float) -> tuple[dict[str, float],
         (text_learner.F, "cross_entropy", "loss"),
         (torch.Tensor, "backward", "backward"),
         (training.nn.utils, "clip_grad_norm_", "clip"),
-        (torch.optim.AdamW, "step", "optimiser"),
-        (torch.optim.AdamW, "zero_grad", "optimiser"),
+        (torch.optim.AdamW, "step", "AdamW"),
+        (Muon, "step", "Muon"),
     ]
     with ExitStack() as stack:
         for owner, attribute, name in wrapped:
