@@ -17,23 +17,35 @@ import platform
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any
 from unittest import mock
 
 import torch
 
 import elman
 from elman import corpora
-from elman.models import language_model
+from elman.models import LanguageNetwork, language_model
 
 HEAD = f"{'cell':5} {'layers':6} {'budget':>6} {'seed':>6} {'carried':>8} {'blocks':>8} {'epochs':>7} {'seconds':>8}"
 
 
 @contextmanager
 def torch_layers() -> Iterator[None]:
-    """The same network on torch.nn's recurrent layers."""
+    """The same network on torch.nn's recurrent layers, which take vectors: the embedding's, looked up before them."""
+
+    def first(network: LanguageNetwork, tokens: torch.Tensor, layer: torch.nn.Module, state: Any) -> Any:
+        return layer(torch.nn.functional.embedding(tokens, network.embedding.weight), state)
+
     cells = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
-    with mock.patch.object(language_model, "CELLS", cells), mock.patch.object(language_model, "LSTM", torch.nn.LSTM):
+    with ExitStack() as stack:
+        for owner, name, value in (
+            (language_model, "CELLS", cells),
+            (language_model, "LSTM", torch.nn.LSTM),
+            (LanguageNetwork, "_first", first),
+            (LanguageNetwork, "stepper", lambda network: network.step),  # for the samples that the loop writes
+        ):
+            stack.enter_context(mock.patch.object(owner, name, value))
         yield
 
 
