@@ -10,6 +10,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 # What the output of each example must show.
 PROMISES = {
+    "accelerate": r"^memory: GRU\(32, 64\) runs on the kernels\n[\s\S]*step 300 .* (99|100)%\n.*: (99\.\d|100\.0)%",
     "drop_in": r"difference from torch\.nn: (0e\+00|\de-0[6-9])\n[\s\S]*step 200 +mean error 0\.0[0-5]",
     "language_model": r"seen: [23]\.\d\d bits .*\n.* bit: True\n.*nam: .*'e' .*\n\nIt writes.*:\n[\s\S]{201}$",
     "learned_start": r"step 800 +mean squared error 0\.0[01]",

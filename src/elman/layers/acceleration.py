@@ -291,7 +291,10 @@ def _check_model(model: object) -> None:
 
 
 def _is_recurrent(module: nn.Module) -> bool:
-    return isinstance(module, nn.RNNBase | nn.RNNCellBase) or _class_name(module) in _NAMES
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):
+        return True
+    known = isinstance(module, torch.jit.ScriptModule) or type(module).__module__.startswith(("torch.ao.", "elman."))
+    return known and _class_name(module) in _NAMES
 
 
 def _class_name(module: nn.Module) -> str:
