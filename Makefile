@@ -1,11 +1,12 @@
 # make demo    train a language model on Shakespeare for two minutes, then write a scene
 # make test    the whole test suite, after format, lint and types
+# make sanitize  the kernels on random layers under the compiler's sanitizers; needs cmake
 # Each sets up what it needs in .venv the first time, and starts at once afterwards.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check sanitize sanitize-address sanitize-thread clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -23,6 +24,18 @@ check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# Accesses beyond an array and undefined behaviour; then races between threads. Builds without Python, in build/.
+sanitize: sanitize-address sanitize-thread
+
+sanitize-address: SANITIZERS := address,undefined
+sanitize-address: CASES := 1000
+sanitize-thread: SANITIZERS := thread
+sanitize-thread: CASES := 400
+sanitize-address sanitize-thread:
+	cmake -S . -B build/$@ -DELMAN_SANITIZE=$(SANITIZERS) >/dev/null
+	cmake --build build/$@ --parallel 2
+	TSAN_OPTIONS=die_after_fork=0 build/$@/sanitize $(CASES)
 
 # An editable install: changed Python files count at once, changed kernels lead here and are compiled again.
 .venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard kernels/*)

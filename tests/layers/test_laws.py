@@ -1,6 +1,4 @@
-"""What holds for every recurrent layer, whatever its numbers are."""
-
-from collections.abc import Callable, Iterator
+"""What holds for every recurrent layer, whatever its numbers are, on every instruction set."""
 
 import pytest
 import torch
@@ -11,6 +9,7 @@ from elman import _kernels, bptt
 from elman.layers import operators
 from layers.problem import DTYPES, KINDS, Problem, Reference, assert_same_bits, compare, run
 
+pytestmark = pytest.mark.usefixtures("isa")
 both_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 all_kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -137,27 +136,20 @@ def test_reverse_is_flip(kind, dtype) -> None:
         assert torch.equal(mine[1:], other)
 
 
-@pytest.fixture
-def use_isa() -> Iterator[Callable[[str], None]]:
-    before = _kernels.active_isa()
-    yield _kernels.set_isa
-    _kernels.set_isa(before)
-
-
 @both_dtypes
 @all_kinds
-@pytest.mark.parametrize("isa", _kernels.isas())
 @pytest.mark.parametrize("H", [1, 7, 64, 129])
-def test_every_instruction_set_computes_what_the_portable_one_does(kind, isa, H, dtype, use_isa, close) -> None:
+def test_every_instruction_set_computes_what_the_portable_one_does(kind, isa, H, dtype, close) -> None:
     """They differ in the order of sums (width of a vector) and in fused rounding; the bound is the table's."""
     problem = Problem(kind, H=H, bidirectional=True, dtype=dtype)
 
     def results(name: str) -> dict[str, Tensor]:
-        use_isa(name)
+        _kernels.set_isa(name)
         assert _kernels.active_isa() == name
         return run(problem.module(), problem.input(), problem.state(), lengths=problem.lengths())
 
-    compare(close, results(isa), results("portable"))
+    expected = results("portable")
+    compare(close, results(isa), expected)
 
 
 @both_dtypes

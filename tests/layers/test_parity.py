@@ -1,4 +1,7 @@
-"""The kernels compute what torch.nn and the reference compute: values and all gradients, states included."""
+"""The kernels compute what torch.nn and the reference compute: values and all gradients, states included.
+
+On every instruction set.
+"""
 
 import itertools
 
@@ -10,6 +13,7 @@ import elman
 from elman import _kernels
 from layers.problem import DTYPES, KINDS, Problem, Reference, compare, run
 
+pytestmark = pytest.mark.usefixtures("isa")
 GRID = list(itertools.product((1, 7, 17, 64, 129), (1, 5), (1, 13)))
 
 

@@ -1,0 +1,348 @@
+// The kernels of every instruction set on random layers, to be built with sanitizers: `make sanitize`.
+//
+// Each array is a heap block of its own that ends with its last element, so that AddressSanitizer sees any access
+// beyond it; outputs begin as NaN, so that what is not written shows, and so does what is written between their rows.
+// Results are compared: every instruction set with the portable one, several threads with one, a call with the same
+// call again, alone, beside another, and in a child made by fork().
+//
+//     sanitize [CASES [SEED]]
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../../kernels/dispatch.h"
+
+using namespace elman;
+
+namespace {
+
+constexpr const char* cell_names[] = {"rnn_tanh", "rnn_relu", "gru", "lstm"};
+constexpr Index cell_gates[] = {1, 1, 3, 4};
+
+// Between orders of sums and fused or separate rounding, for numbers of size 1 through 12 steps.
+template <class T>
+constexpr double tolerance = sizeof(T) == 4 ? 5e-5 : 1e-13;
+
+class Random {
+ public:
+  explicit Random(unsigned long seed) : engine_(seed) {}
+  Index whole(Index least, Index most) { return std::uniform_int_distribution<Index>(least, most)(engine_); }
+  bool chance(double p) { return std::bernoulli_distribution(p)(engine_); }
+  double real(double bound) { return std::uniform_real_distribution<double>(-bound, bound)(engine_); }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+// `size` numbers that end where their heap block ends, and begin at its start or one number after it.
+template <class T>
+class Array {
+ public:
+  Array() = default;
+  Array(Index size, T value, bool shifted = false)
+      : block_(new char[std::size_t(size + shifted) * sizeof(T)]),
+        data_(reinterpret_cast<T*>(block_.get()) + shifted), size_(size) {
+    std::fill(begin(), end(), value);
+  }
+  static Array random(Random& random, Index size, double bound) {
+    Array array(size, T(0), random.chance(0.5));
+    for (T& number : array) number = T(random.real(bound));
+    return array;
+  }
+  T* data() const { return data_; }  // null for an array that is absent
+  T* begin() const { return data_; }
+  T* end() const { return data_ + size_; }
+  Index size() const { return size_; }
+
+ private:
+  std::unique_ptr<char[]> block_;
+  T* data_ = nullptr;
+  Index size_ = 0;
+};
+
+// How a (T, N, width) array lies in memory, its last dimension contiguous.
+struct Strides {
+  Index time, row, size;
+
+  static Strides any(Random& random, const Shape& s, Index width, bool may_repeat) {
+    Strides to{};
+    switch (random.whole(0, may_repeat ? 4 : 2)) {
+      case 0: to = {s.N * width, width, 0}; break;
+      case 1: to = {width, s.T * width, 0}; break;
+      case 2: to = {s.N * (width + 3) + 5, width + 3, 0}; break;
+      case 3: to = {0, width, 0}; break;
+      case 4: to = {width, 0, 0}; break;
+    }
+    to.size = s.T && s.N ? (s.T - 1) * to.time + (s.N - 1) * to.row + width : 0;
+    return to;
+  }
+};
+
+// A layer and all that its two passes are given.
+template <class T>
+struct Problem {
+  CellKind cell;
+  Shape shape;
+  Array<Index> lengths, order;
+  Strides at_x, at_y, at_dy, at_dx;
+  Array<T> x, h0, c0, weights[2][4], dy, dh_n, dc_n;
+  bool trains, wants_x, wants_h0, wants_c0, wants[2][4];
+
+  explicit Problem(Random& random, bool large) : cell(CellKind(random.whole(0, 3))) {
+    if (large) shape = {random.whole(6, 12), random.whole(7, 20), random.whole(40, 70), random.whole(48, 80), 0};
+    else shape = {random.whole(0, 9), random.whole(0, 9), random.whole(1, 36), random.whole(1, 36), 0};
+    shape.D = random.whole(1, 2);
+    draw_lengths(random);
+    const auto& s = shape;
+    const Index rows = cell_gates[int(cell)] * s.H, state = s.D * s.N * s.H;
+    auto maybe = [&](Index size, double p) { return random.chance(p) ? Array<T>::random(random, size, 1) : Array<T>(); };
+    at_x = Strides::any(random, s, s.I, true);
+    at_y = Strides::any(random, s, s.D * s.H, false);
+    at_dy = Strides::any(random, s, s.D * s.H, true);
+    at_dx = Strides::any(random, s, s.I, false);
+    x = Array<T>::random(random, at_x.size, 1);
+    h0 = Array<T>::random(random, state, 1);
+    dy = maybe(at_dy.size, 0.8);
+    dh_n = maybe(state, 0.7);
+    if (cell == CellKind::lstm) {
+      c0 = Array<T>::random(random, state, 1);
+      dc_n = maybe(state, 0.7);
+    }
+    const bool biases[] = {random.chance(0.8), random.chance(0.8)};
+    for (Index d = 0; d < s.D; d++) {
+      weights[d][0] = Array<T>::random(random, rows * s.I, 1 / std::sqrt(double(s.I)));
+      weights[d][1] = Array<T>::random(random, rows * s.H, 1 / std::sqrt(double(s.H)));
+      for (int b = 0; b < 2; b++)
+        if (biases[b]) weights[d][2 + b] = Array<T>::random(random, rows, 1);
+      for (int w = 0; w < 4; w++) wants[d][w] = (w < 2 || biases[w - 2]) && random.chance(0.8);
+    }
+    trains = random.chance(0.8);
+    wants_x = random.chance(0.8);
+    wants_h0 = random.chance(0.8);
+    wants_c0 = cell == CellKind::lstm && random.chance(0.8);
+  }
+
+  void draw_lengths(Random& random) {
+    if (random.chance(0.5)) return;
+    lengths = Array<Index>(shape.N, 0);
+    order = Array<Index>(shape.N, 0);
+    for (Index& length : lengths) length = random.whole(0, shape.T);
+    std::iota(order.begin(), order.end(), Index(0));
+    std::stable_sort(order.begin(), order.end(),
+                     [&](Index a, Index b) { return lengths.data()[a] > lengths.data()[b]; });
+  }
+
+  std::string text() const {
+    return std::string(cell_names[int(cell)]) + (sizeof(T) == 4 ? " float" : " double") + " T " +
+           std::to_string(shape.T) + " N " + std::to_string(shape.N) + " I " + std::to_string(shape.I) + " H " +
+           std::to_string(shape.H) + " D " + std::to_string(shape.D) + (lengths.data() ? " with lengths" : "");
+  }
+};
+
+// What the passes write; absent arrays are not wanted.
+template <class T>
+struct Results {
+  Array<T> y, h_n, c_n, saved, dx, dh0, dc0, dweights[2][4];
+
+  std::vector<const Array<T>*> outputs() const { return {&y, &h_n, &c_n}; }
+  std::vector<const Array<T>*> gradients() const {
+    std::vector<const Array<T>*> all{&dx, &dh0, &dc0};
+    for (const auto& direction : dweights)
+      for (const Array<T>& gradient : direction) all.push_back(&gradient);
+    return all;
+  }
+};
+
+[[noreturn]] void fail(const std::string& what, const std::string& problem) {
+  std::fprintf(stderr, "sanitize: %s: %s\n", problem.c_str(), what.c_str());
+  std::exit(1);
+}
+
+template <class T>
+void run_forward(const Table& table, const ForwardCall<T>& call) {
+  if constexpr (sizeof(T) == 4) table.forward_float(call);
+  else table.forward_double(call);
+}
+
+template <class T>
+void run_backward(const Table& table, const BackwardCall<T>& call) {
+  if constexpr (sizeof(T) == 4) table.backward_float(call);
+  else table.backward_double(call);
+}
+
+// Outputs are written whole, and nothing is written between their rows.
+template <class T>
+void check_written(const Array<T>& array, const Strides& at, const Shape& s, Index width, const std::string& problem) {
+  std::vector<bool> inside(std::size_t(array.size()));
+  for (Index t = 0; t < s.T; t++)
+    for (Index n = 0; n < s.N; n++)
+      for (Index j = 0; j < width; j++) inside[std::size_t(t * at.time + n * at.row + j)] = true;
+  for (Index i = 0; i < array.size(); i++)
+    if (std::isnan(array.data()[i]) == inside[std::size_t(i)])
+      fail(inside[std::size_t(i)] ? "a number is not written" : "written between the rows", problem);
+}
+
+template <class T>
+Results<T> run(const Table& table, const Problem<T>& p, int threads) {
+  constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+  const Shape& s = p.shape;
+  const Index state = s.D * s.N * s.H;
+  const bool lstm = p.cell == CellKind::lstm;
+  Results<T> r;
+  r.y = Array<T>(p.at_y.size, nan);
+  r.h_n = Array<T>(state, nan);
+  if (lstm) r.c_n = Array<T>(state, nan);
+  if (p.trains) r.saved = Array<T>(table.saved_size(p.cell, sizeof(T), s), nan);
+
+  const Batch batch{p.lengths.data(), p.order.data()};
+  const Sequence<const T> x{p.x.data(), p.at_x.time, p.at_x.row};
+  ForwardCall<T> forward{p.cell, threads, s, batch, x, p.h0.data(), p.c0.data(), {},
+                         {r.y.data(), p.at_y.time, p.at_y.row}, r.h_n.data(), r.c_n.data(), r.saved.data()};
+  for (Index d = 0; d < s.D; d++) {
+    const auto& w = p.weights[d];
+    forward.weights[d] = {w[0].data(), w[1].data(), w[2].data(), w[3].data()};
+  }
+  run_forward(table, forward);
+  check_written(r.y, p.at_y, s, s.D * s.H, p.text());
+  for (const T& number : r.saved)
+    if (std::isnan(number)) fail("a saved number is not written", p.text());
+  if (!p.trains) return r;
+
+  if (p.wants_x) r.dx = Array<T>(p.at_dx.size, nan);
+  if (p.wants_h0) r.dh0 = Array<T>(state, nan);
+  if (p.wants_c0) r.dc0 = Array<T>(state, nan);
+  BackwardCall<T> backward{p.cell, threads, s, batch, x, p.h0.data(), p.c0.data(), {},
+                           {r.y.data(), p.at_y.time, p.at_y.row}, r.saved.data(),
+                           {p.dy.data(), p.at_dy.time, p.at_dy.row}, p.dh_n.data(), p.dc_n.data(),
+                           {r.dx.data(), p.at_dx.time, p.at_dx.row}, r.dh0.data(), r.dc0.data(), {}};
+  for (Index d = 0; d < s.D; d++) {
+    for (int w = 0; w < 4; w++)
+      if (p.wants[d][w]) r.dweights[d][w] = Array<T>(p.weights[d][w].size(), nan);
+    auto& to = r.dweights[d];
+    backward.weights[d] = forward.weights[d];
+    backward.dweights[d] = {to[0].data(), to[1].data(), to[2].data(), to[3].data()};
+  }
+  run_backward(table, backward);
+  if (p.wants_x) check_written(r.dx, p.at_dx, s, s.I, p.text());
+  return r;
+}
+
+template <class T>
+void check_close(const std::vector<const Array<T>*>& found, const std::vector<const Array<T>*>& expected,
+                 double limit, const std::string& what) {
+  for (std::size_t i = 0; i < found.size(); i++) {
+    double largest = 1, error = 0;
+    for (Index j = 0; j < found[i]->size(); j++) {
+      const double a = found[i]->data()[j], b = expected[i]->data()[j];
+      if (std::isnan(a) && std::isnan(b)) continue;  // between the rows; `run` has looked
+      largest = std::max(largest, std::abs(b));
+      error = std::isnan(a - b) ? 1e300 : std::max(error, std::abs(a - b));
+    }
+    if (error > limit * largest) fail("array " + std::to_string(i) + " is off by " + std::to_string(error), what);
+  }
+}
+
+template <class T>
+void check_same_bits(const Results<T>& found, const Results<T>& expected, const std::string& what) {
+  check_close(found.outputs(), expected.outputs(), 0, what);
+  check_close(found.gradients(), expected.gradients(), 0, what);
+}
+
+// In float a sum before a ReLU may be so near 0 that rounding chooses its sign, and so the gradient.
+template <class T>
+bool has_kinks(const Problem<T>& problem) {
+  return sizeof(T) == 4 && problem.cell == CellKind::rnn_relu;
+}
+
+template <class T>
+void check_one(Random& random, bool large) {
+  const Problem<T> problem(random, large);
+  const Results<T> portable = run(*usable_tables().back(), problem, 1);
+  for (const Table* table : usable_tables()) {
+    const int threads = int(random.whole(2, 4));
+    const std::string what = problem.text() + ", " + table->isa + ", " + std::to_string(threads) + " threads";
+    const Results<T> one = run(*table, problem, 1), several = run(*table, problem, threads);
+    check_close(one.outputs(), portable.outputs(), tolerance<T>, what + ", beside portable");
+    if (!has_kinks(problem)) check_close(one.gradients(), portable.gradients(), tolerance<T>, what + ", beside portable");
+    check_close(several.outputs(), one.outputs(), 0, what + ", beside one thread");
+    check_close(several.gradients(), one.gradients(), tolerance<T>, what + ", beside one thread");
+    check_same_bits(run(*table, problem, threads), several, what + ", again");
+  }
+}
+
+// Runs problems on several threads at once, of which one has the pool, and compares with what each gives alone.
+void check_at_once(Random& random) {
+  const Table& table = *usable_tables().front();
+  std::vector<Problem<float>> problems;
+  std::vector<Results<float>> expected;
+  for (int i = 0; i < 4; i++) {
+    problems.emplace_back(random, true);
+    expected.push_back(run(table, problems.back(), 3));
+  }
+  std::vector<std::thread> callers;
+  for (std::size_t i = 0; i < problems.size(); i++)
+    callers.emplace_back([&, i] {
+      for (int again = 0; again < 4; again++)
+        check_same_bits(run(table, problems[i], 3), expected[i], problems[i].text() + ", beside other calls");
+    });
+  for (std::thread& caller : callers) caller.join();
+}
+
+// A child made by fork() has the memory of the pool, but none of its threads.
+void check_child(Random& random) {
+  const Table& table = *usable_tables().front();
+  const Problem<float> problem(random, true);
+  const Results<float> expected = run(table, problem, 3);
+  const pid_t child = fork();
+  if (child == 0) {
+    check_same_bits(run(table, problem, 3), expected, problem.text() + ", in a child");
+    _exit(0);
+  }
+  int status = 1;
+  if (child < 0 || waitpid(child, &status, 0) != child || status != 0) fail("the child failed", problem.text());
+}
+
+void check_activations(Random& random) {
+  for (const Table* table : usable_tables())
+    for (Index count = 0; count < 70; count++) {
+      const auto x = Array<float>::random(random, count, 10), y = Array<float>(count, 0);
+      const auto u = Array<double>::random(random, count, 10), v = Array<double>(count, 0);
+      for (int function = 0; function < 3; function++) {
+        table->activate_float(function, count, x.data(), y.data());
+        table->activate_double(function, count, u.data(), v.data());
+      }
+      for (Index i = 0; i < count; i++)
+        if (y.data()[i] != std::max(x.data()[i], 0.f) || v.data()[i] != std::max(u.data()[i], 0.))
+          fail("relu is wrong", table->isa);
+    }
+}
+
+}  // namespace
+
+int main(int arguments, char** words) {
+  const int cases = arguments > 1 ? std::atoi(words[1]) : 1000;
+  const unsigned long seed = arguments > 2 ? std::strtoul(words[2], nullptr, 10) : 1;
+  Random random(seed);
+  check_activations(random);
+  for (int i = 0; i < cases; i++) {
+    const bool large = i % 8 == 0;  // enough work for several threads
+    if (random.chance(0.5)) check_one<float>(random, large);
+    else check_one<double>(random, large);
+    if (i % 50 == 0) check_at_once(random);
+    if (i % 50 == 25) check_child(random);
+  }
+  std::string names;
+  for (const Table* table : usable_tables()) names += std::string(" ") + table->isa;
+  std::printf("%d layers, seed %lu, instruction sets:%s: clean\n", cases, seed, names.c_str());
+}
