@@ -4,6 +4,7 @@ An error is measured as the largest difference, divided by the largest expected 
 exceeds 1; inputs, weights and cotangents of the tests are of size 1. A test names the quantity, never a tolerance.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -34,6 +35,12 @@ TOLERANCES = {
 def _error(actual: Tensor, expected: Tensor) -> float:
     scale = max(1.0, expected.abs().max().item())
     return (actual.double() - expected.double()).abs().max().item() / scale
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is tested, so it must arrive: a shell starts what it runs in the background with SIGINT ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -206,8 +206,13 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   if (p.trains) r.saved = Array<T>(table.saved_size(p.cell, sizeof(T), s), nan);
 
   const Batch batch{p.lengths.data(), p.order.data()};
-  const Sequence<const T> x{p.x.data(), p.at_x.time, p.at_x.row};
-  ForwardCall<T> forward{p.cell, threads, s, batch, x, p.h0.data(), p.c0.data(), {},
+  // A third of the problems has codes of 1-of-N inputs instead of x, row after row.
+  const bool coded = (s.T + s.N + s.H) % 3 == 0, wants_x = p.wants_x && !coded;
+  std::vector<Index> numbers(std::size_t(coded ? s.T * s.N : 0));
+  for (std::size_t i = 0; i < numbers.size(); i++) numbers[i] = Index(i * i + 3 * i) % s.I;
+  const Sequence<const T> x{coded ? nullptr : p.x.data(), p.at_x.time, p.at_x.row};
+  const Codes codes{coded ? numbers.data() : nullptr, 1, s.T};
+  ForwardCall<T> forward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), {},
                          {r.y.data(), p.at_y.time, p.at_y.row}, r.h_n.data(), r.c_n.data(), r.saved.data()};
   for (Index d = 0; d < s.D; d++) {
     const auto& w = p.weights[d];
@@ -219,10 +224,10 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
     if (std::isnan(number)) fail("a saved number is not written", p.text());
   if (!p.trains) return r;
 
-  if (p.wants_x) r.dx = Array<T>(p.at_dx.size, nan);
+  if (wants_x) r.dx = Array<T>(p.at_dx.size, nan);
   if (p.wants_h0) r.dh0 = Array<T>(state, nan);
   if (p.wants_c0) r.dc0 = Array<T>(state, nan);
-  BackwardCall<T> backward{p.cell, threads, s, batch, x, p.h0.data(), p.c0.data(), {},
+  BackwardCall<T> backward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), {},
                            {r.y.data(), p.at_y.time, p.at_y.row}, r.saved.data(),
                            {p.dy.data(), p.at_dy.time, p.at_dy.row}, p.dh_n.data(), p.dc_n.data(),
                            {r.dx.data(), p.at_dx.time, p.at_dx.row}, r.dh0.data(), r.dc0.data(), {}};
@@ -234,7 +239,7 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
     backward.dweights[d] = {to[0].data(), to[1].data(), to[2].data(), to[3].data()};
   }
   run_backward(table, backward);
-  if (p.wants_x) check_written(r.dx, p.at_dx, s, s.I, p.text());
+  if (wants_x) check_written(r.dx, p.at_dx, s, s.I, p.text());
   return r;
 }
 
