@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from elman import __version__
-from elman.cli import evaluate, generate, info, predict, train
+from elman.cli import bench, evaluate, generate, info, predict, train
 from elman.cli.commands import Verb, Verbs
 from elman.cli.flags import flag
 
@@ -35,6 +35,7 @@ app.command(cls=Verb, epilog=generate.EXAMPLES, rich_help_panel=_USE)(generate.g
 app.command(cls=Verb, epilog=predict.EXAMPLES, rich_help_panel=_USE)(predict.predict)
 app.command(cls=Verb, epilog=evaluate.EXAMPLES, rich_help_panel=_USE)(evaluate.evaluate)
 app.command(cls=Verb, epilog=info.EXAMPLES, rich_help_panel=_LOOK)(info.info)
+app.add_typer(bench.app, name="bench", rich_help_panel=_LOOK)
 
 
 def _show_version(wanted: bool) -> None:
