@@ -28,7 +28,7 @@ _MEAN = "{:5} {:5} geometric mean {:.2f}x, without single rows {}, least {:.2f}x
 app = typer.Typer(
     cls=Benchmarks,
     help="Measure Elman on this machine: elman bench BENCHMARK.",
-    epilog="[dim]elman bench BENCHMARK --help tells more about each, as in: elman bench layers --help.[/dim]",
+    epilog="[bold]Example[/bold]\nelman bench layers --threads 2",
     subcommand_metavar="BENCHMARK",
     rich_markup_mode="rich",
 )
