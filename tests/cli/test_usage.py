@@ -19,7 +19,7 @@ COMMAND: Any = typer.main.get_command(app)
 
 USAGE = {
     "trian": "there is no verb 'trian'; did you mean 'train'?",
-    "xyz": "there is no verb 'xyz'; expected one of train, generate, predict, evaluate, export, info",
+    "xyz": "there is no verb 'xyz'; expected one of train, bench, generate, predict, evaluate, export, info",
     "--vresion": "there is no flag --vresion; did you mean --version?",
     "train": "TASK is missing; expected lm",
     "train lmm": "there is no task 'lmm'; did you mean 'lm'?",
@@ -138,7 +138,19 @@ def test_a_text_shorter_than_a_window(elman: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [[], ["train"], ["train", "lm"], ["evaluate"], ["predict"], ["generate"], ["export"], ["info"]]
+    "verb",
+    [
+        [],
+        ["train"],
+        ["train", "lm"],
+        ["evaluate"],
+        ["predict"],
+        ["generate"],
+        ["export"],
+        ["info"],
+        ["bench"],
+        ["bench", "layers"],
+    ],
 )
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_goes_to_standard_output_and_has_an_example(verb: list[str], flag: str, elman: Command) -> None:
@@ -190,6 +202,7 @@ def test_every_command_that_we_show_is_valid(line: str) -> None:
 def test_the_manual_names_every_flag_of_every_command() -> None:
     manual = MANUAL.read_text(encoding="utf-8")
     assert len(SHOWN) > 20
-    for name, verb in {**COMMAND.commands["train"].commands, **COMMAND.commands}.items():
+    groups = [COMMAND, COMMAND.commands["train"], COMMAND.commands["bench"]]
+    for name, verb in {name: verb for group in groups for name, verb in group.commands.items()}.items():
         flags = {flag for parameter in verb.params for flag in parameter.opts if flag.startswith("--")}
         assert {flag for flag in flags if f"`{flag}" not in manual} == set(), f"docs/cli.md leaves out flags of {name}"

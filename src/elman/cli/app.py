@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from elman import __version__
-from elman.cli import evaluate, export, generate, info, predict, train
+from elman.cli import bench, evaluate, export, generate, info, predict, train
 from elman.cli.commands import Verb, Verbs
 from elman.cli.flags import flag
 
@@ -36,6 +36,7 @@ app.command(cls=Verb, epilog=predict.EXAMPLES, rich_help_panel=_USE)(predict.pre
 app.command(cls=Verb, epilog=evaluate.EXAMPLES, rich_help_panel=_USE)(evaluate.evaluate)
 app.command(cls=Verb, epilog=export.EXAMPLES, rich_help_panel=_USE)(export.export)
 app.command(cls=Verb, epilog=info.EXAMPLES, rich_help_panel=_LOOK)(info.info)
+app.add_typer(bench.app, name="bench", rich_help_panel=_LOOK)
 
 
 def _show_version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from elman.cli.errors import CommandLineError, hint
 
-__all__ = ["Tasks", "Verb", "Verbs"]
+__all__ = ["Benchmarks", "Tasks", "Verb", "Verbs"]
 
 
 class Verb(TyperCommand):
@@ -49,6 +49,12 @@ class Tasks(Verbs):
     """``elman train TASK``."""
 
     kind = "TASK"
+
+
+class Benchmarks(Verbs):
+    """``elman bench BENCHMARK``."""
+
+    kind = "BENCHMARK"
 
 
 def _without_types(parameters: list[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ def table() -> dict[str, Any]:
     def row(cell: str, mode: str, elman_ms: float) -> dict[str, Any]:
         return {"cell": cell, "mode": mode, "shape": [5, 1, 3, 7], "torch_ms": 1.0, "elman_ms": elman_ms}
 
-    rows = [row("rnn_tanh", "train", 0.025), row("gru", "train", 0.2), row("lstm", "train", 1.25)]
+    rows = [row("rnn", "train", 0.025), row("gru", "train", 0.2), row("lstm", "train", 1.25)]
     rows.append(row("lstm", "infer", 1 / 33))
     return {"machine": "two cores", "threads": 2, "torch": "2.x", "date": "2026-01-31", "rows": rows}
 

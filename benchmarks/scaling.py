@@ -1,0 +1,117 @@
+"""How the time of our layers grows with T, N and H, and how their memory compares with the formula of kernels/scan.h.
+
+    python benchmarks/scaling.py                      # training steps, 2 threads
+    python benchmarks/scaling.py --cells gru --modes infer --longest 1000
+
+Time should be a constant for each step, row and H (I + H): the last column, which is 1 for the middle of each series.
+Memory is what a first forward and backward pass adds to a process (Linux), on one thread, beside what the formula says.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+import elman
+from elman import _kernels
+from elman.benchmarking import CELLS, Case, Pair, best_times, conditions
+
+MIB = 2**20
+FIXED = (100, 16, 64, 128)
+SERIES = {
+    "T": [(T, *FIXED[1:]) for T in (10, 100, 1000, 10_000)],
+    "N": [(FIXED[0], N, *FIXED[2:]) for N in (1, 4, 16, 64, 256)],
+    "H": [(FIXED[0], FIXED[1], H, H) for H in (16, 64, 128, 256, 512, 1024)],
+}
+MEMORY = [(100, 16, 64, 128), (1000, 1, 128, 128), (100, 32, 256, 512), (784, 128, 1, 128), (35, 64, 512, 1024)]
+SAVED = {"rnn": 0, "gru": 4, "lstm": 5}  # numbers that a unit keeps for the backward pass
+FLOAT = 4  # bytes
+VECTOR = {"avx512": 16, "avx2": 8}  # numbers; others 4
+
+
+def print_series(name: str, cell: str, mode: str, longest: int, rounds: int) -> None:
+    """Times along one size."""
+    cases = [Case(cell, mode, shape) for shape in SERIES[name] if shape[0] <= longest]
+    times = [best_times({"elman": Pair(case).run_elman}, rounds)["elman"] for case in cases]
+    each = [time / case.operations for time, case in zip(times, cases, strict=True)]
+    for case, time, one in zip(cases, times, each, strict=True):
+        shape = ", ".join(map(str, case.shape))
+        relative = one / each[len(each) // 2]
+        print(f"{cell:5} {mode:6} {name} {shape:>20} {1e3 * time:11.3f} ms {1e-9 / one:8.1f} GFLOP/s {relative:6.2f}")
+
+
+def scratch(cell: str, shape: tuple[int, int, int, int]) -> int:
+    """Bytes of the working memory of a training step on one thread, by the formula at the head of kernels/scan.h."""
+    (T, N, I, H), G, a = shape, CELLS[cell], 2 if cell == "gru" else 1  # noqa: E741
+    lanes = VECTOR.get(_kernels.active_isa(), 4)
+    Hp, Ip = (-(-size // lanes) * lanes for size in (H, I))
+    R = min(N * T, max(N, 512 if H >= 512 else 256))
+    packed = G * Hp * (I + H)
+    forward = packed + R * G * Hp + N * Hp
+    share = G * Hp * (Hp + Ip + a)
+    backward = packed + ((a + 1) * R + N) * G * Hp + 2 * N * Hp + 4 * R * lanes + share
+    return FLOAT * max(forward, backward)
+
+
+def results(cell: str, shape: tuple[int, int, int, int]) -> int:
+    """Bytes of what a training step returns and keeps: output, saved numbers, gradients."""
+    T, N, I, H = shape  # noqa: E741
+    weights = CELLS[cell] * H * (I + H + 2)
+    saved = T * N * SAVED[cell] * (-(-H // 16) * 16)
+    return FLOAT * (T * N * H + saved + T * N * I + weights)
+
+
+def added(cell: str, shape: tuple[int, int, int, int]) -> int:
+    """Bytes that a first training step adds to a process; in a child, for the working memory is kept."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        T, N, I, H = shape  # noqa: E741
+        one = torch.ones(1, 1, 1)
+        elman.RNN(1, 1)(one)[0].backward(one)  # torch imports much at the first cotangent
+        layer = getattr(elman, cell.upper())(I, H)
+        x, dy = torch.ones(T, N, I, requires_grad=True), torch.ones(T, N, H)
+        before = resident()
+        y = layer(x)[0]
+        gradients = torch.autograd.grad(y, [x, *layer.parameters()], dy, retain_graph=True)
+        os.write(theirs, str(resident() - before).encode("ascii"))
+        del y, gradients  # all were alive until here
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours) as answer:
+        grown = int(answer.read())
+    os.waitpid(child, 0)
+    return grown
+
+
+def resident() -> int:
+    """Resident memory of this process without that of files, in bytes: a child has to map its libraries anew."""
+    _, all_pages, of_files, *_ = map(int, Path("/proc/self/statm").read_text(encoding="ascii").split())
+    return (all_pages - of_files) * os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--modes", default="train")
+    parser.add_argument("--longest", type=int, default=10_000, help="largest T (default: 10,000)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    with conditions(1):
+        print(f"{'memory':6} {'T, N, I, H':>20} {'formula':>12} {'results':>12} {'together':>12} {'measured':>12}")
+        for cell in options.cells.split(","):
+            for shape in MEMORY:
+                parts = scratch(cell, shape), results(cell, shape)
+                sizes = "".join(f" {size / MIB:8.2f} MiB" for size in (*parts, sum(parts), added(cell, shape)))
+                print(f"{cell:6} {', '.join(map(str, shape)):>20}{sizes}", flush=True)
+    with conditions(options.threads):
+        for name in SERIES:
+            for mode in options.modes.split(","):
+                for cell in options.cells.split(","):
+                    print_series(name, cell, mode, options.longest, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
