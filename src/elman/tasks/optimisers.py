@@ -2,8 +2,9 @@
 
 A step of AdamW looks at each number of a weight by itself.  The gradient of W, a sum over time of outer products, has a
 few directions that are strong and many that are weak; Muon (K. Jordan et al., Muon: An optimizer for hidden layers in
-neural networks, 2024) gives all of them the same length.  On tiny Shakespeare an LSTM needs about half as many steps
-with it (docs/language_model.md), each of which costs the products of `orthogonalised` more.
+neural networks, 2024) gives all of them the same length.  After two epochs of tiny Shakespeare an LSTM reaches 1.547
+nats a character with it and 1.675 with AdamW alone (docs/language_model.md); a step costs the products of
+`orthogonalised` more.
 """
 
 from collections.abc import Callable, Iterable
