@@ -69,6 +69,7 @@ ROWS: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     ),
     "no decay in muon": ({}, lambda: muon(weight_decay=0.0)),
     "decay 0.05 in muon": ({}, lambda: muon(weight_decay=0.05)),
+    "all gates at every step": ({}, lambda: muon(turns=1)),
     "5 iterations": ({}, lambda: muon(iterations=5)),
     "2 iterations": ({}, lambda: muon(iterations=2)),
     "embedding of deviation 4": ({}, lambda: changed_weights(strong_embedding)),
