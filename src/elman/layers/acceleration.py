@@ -83,8 +83,8 @@ def accelerate(model: Model, *, example: Any = None) -> Model:
 def restore(model: Model) -> Model:
     """Take `accelerate` back: every recurrent layer in the model is torch.nn's again.
 
-    Exporters, TorchScript, quantisation and `torch.compile(fullgraph=True)` know torch.nn's classes alone;
-    ``restore(copy.deepcopy(model))`` is a copy for them.
+    TorchScript, torch.fx and quantisation look for torch.nn's own classes; ``restore(copy.deepcopy(model))`` is a copy
+    for them.
 
     Parameters
     ----------
