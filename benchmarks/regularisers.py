@@ -4,7 +4,8 @@
     python benchmarks/regularisers.py --cells lstm --rows 0
 
 A training step is forward and backward with all gradients, x's too, of one layer.  All variants take turns, round after
-round, and the smallest of the rounds counts.  Each layer draws new masks at every step.
+round, and the smallest of the rounds counts.  Each layer draws new masks at every step; those of zoneout are drawn
+before, for it measures what the kernels do with them.
 """
 
 import argparse
@@ -16,25 +17,28 @@ import torch
 from torch import Tensor, nn
 
 import elman
-from elman.layers import LockedDropout, weight_dropped
+from elman.layers import LockedDropout, weight_dropped, zoneout_mask
 
 GRID = [(64, 32, 64, 128), (64, 32, 128, 256), (64, 32, 256, 512), (35, 20, 400, 1150), (20, 1, 128, 256)]
 CELLS = {"rnn_tanh": elman.RNN, "gru": elman.GRU, "lstm": elman.LSTM}
-VARIANTS = ("plain", "locked", "weights", "both")
+VARIANTS = ("plain", "locked", "weights", "both", "zoneout")
 SAMPLE = 0.05  # seconds of one sample at least
 
 
 class Regularised(nn.Module):
-    """A layer with locked dropout behind it or dropped weights, or both."""
+    """A layer with locked dropout behind it or dropped weights, or both, or with zoneout."""
 
-    def __init__(self, layer: elman.RNN | elman.GRU | elman.LSTM, variant: str) -> None:
+    def __init__(self, layer: elman.RNN | elman.GRU | elman.LSTM, variant: str, T: int, N: int) -> None:
         super().__init__()
+        shape = (T, N, layer.hidden_size)
+        masks = [zoneout_mask(shape, 0.1) for _ in range(2 if isinstance(layer, elman.LSTM) else 1)]
+        self.zoneout = (masks[0] if len(masks) == 1 else tuple(masks)) if variant == "zoneout" else None
         self.layer = weight_dropped(layer, 0.5) if variant in ("weights", "both") else layer
         self.dropout = LockedDropout(0.5) if variant in ("locked", "both") else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """The output of the layer, (T, N, H)."""
-        return self.dropout(self.layer(x)[0])
+        return self.dropout(self.layer(x, zoneout=self.zoneout)[0])
 
 
 def step(module: nn.Module, x: Tensor, dy: Tensor) -> tuple[Tensor, ...]:
@@ -53,7 +57,7 @@ def measure(cell: str, shape: tuple[int, int, int, int], rounds: int) -> dict[st
     T, N, I, H = shape  # noqa: E741
     torch.manual_seed(1)
     x, dy = torch.randn(T, N, I, requires_grad=True), torch.randn(T, N, H)
-    modules = {variant: Regularised(CELLS[cell](I, H), variant) for variant in VARIANTS}
+    modules = {variant: Regularised(CELLS[cell](I, H), variant, T, N) for variant in VARIANTS}
     step(modules["plain"], x, dy)
     calls = max(1, math.ceil(SAMPLE / seconds_of(lambda: step(modules["plain"], x, dy), 1)))
     best = dict.fromkeys(VARIANTS, math.inf)

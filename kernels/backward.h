@@ -24,12 +24,15 @@ struct BackwardScratch {
   T** out;              // [R] rows of its result
   const T** later;      // [n] rows of delta of step s+1
   const T **h, **before, **dy, **save;  // [n] rows of h_t, h_{t-1}, dE/dy_t, saved numbers of a step
-  T *delta, *delta_in;  // [R, stride] dE/d(W h + b_hh), dE/d(U x + b_ih): one buffer unless the cell keeps them apart
+  const T **keep_h, **keep_c;           // [n] rows of zoneout
+  T *delta, *delta_in;  // the crew's from here: [R, stride] dE/d(W h + b_hh), dE/d(U x + b_ih): one buffer unless the cell keeps them apart
   T* next;              // [n, stride] delta of the oldest step of the newer chunk
   T *dh, *dc;           // [n, Hp] carried: the part of dE/dh that does not go through W, and dE/dc
-  T *strips, *panel;    // packed operands of the products
+  T* strips;            // packed operands of the products
   T* dx;                // [T, N, I], the reverse direction's
   Share<T> share;
+  Crew crew;
+  T* panel;             // the member's
 };
 
 template <class C, class T>
@@ -40,10 +43,15 @@ struct BackwardPlan {
   BackwardWeights<T> weights[2];
   BackwardScratch<T>* tasks;
 
-  explicit BackwardPlan(const BackwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape, C::gates) {}
+  BackwardPlan(const BackwardCall<T>& c, const Team& team)
+      : call(c), at(c.shape), division(c.threads, team.threads(), c.shape, C::gates, sizeof(T)) {}
 
   bool coded() const { return call.codes.data != nullptr; }
   bool wants_x() const { return call.dx.data != nullptr; }
+  const BackwardScratch<T>& of(int d, int group) const {  // a crew's
+    return tasks[(d * division.groups + group) * division.members];
+  }
+  const Share<T>& share(int d, int group) const { return of(d, group).share; }
   bool wants_weights(int d) const {
     const Weights<T>& w = call.dweights[d];
     return w.ih || w.hh || w.b_ih || w.b_hh;
@@ -61,32 +69,36 @@ struct BackwardPlan {
     tasks = all;
     const Index n = (s.N + division.groups - 1) / division.groups;
     const Index R = scratch_rows(n, s);
-    const Index slack = lanes<T>;  // whole vectors are written past a packed strip
-    for (int i = 0; i < division.tasks(); i++) {
+    for (int i = 0; i < division.tasks();) {
       BackwardScratch<T> mine;
-      mine.row = arena.take<Index>(n);
-      mine.length = arena.take<Index>(n);
-      mine.active = arena.take<Index>(R);
-      mine.rows = arena.take<const T*>(R);
-      mine.out = arena.take<T*>(R);
-      mine.later = arena.take<const T*>(n);
-      mine.h = arena.take<const T*>(n);
-      mine.before = arena.take<const T*>(n);
-      mine.dy = arena.take<const T*>(n);
-      mine.save = arena.take<const T*>(n);
       mine.delta = arena.take<T>(R * at.stride);
       mine.delta_in = C::apart ? arena.take<T>(R * at.stride) : mine.delta;
       mine.next = arena.take<T>(n * at.stride);
       mine.dh = arena.take<T>(n * at.Hp);
       mine.dc = C::has_cell ? arena.take<T>(n * at.Hp) : nullptr;
-      mine.strips = arena.take<T>(R * (at.H + (coded() ? 0 : at.I)) + 2 * slack);
-      mine.panel = arena.take<T>(R * panel_vectors * lanes<T>);
+      mine.strips = arena.take<T>(R * (at.H + (coded() ? 0 : at.I)));
       mine.dx = reverse_dx;
       mine.share.ih = arena.take<T>(at.width * at.I);
       mine.share.hh = arena.take<T>(at.width * at.H);
       mine.share.b_ih = arena.take<T>(at.width);
       mine.share.b_hh = C::apart ? arena.take<T>(at.width) : mine.share.b_ih;
-      if (all) all[i] = mine;
+      mine.crew = place_crew(division, arena);
+      for (int member = 0; member < division.members; member++, i++) {
+        mine.row = arena.take<Index>(n);
+        mine.length = arena.take<Index>(n);
+        mine.active = arena.take<Index>(R);
+        mine.rows = arena.take<const T*>(R);
+        mine.out = arena.take<T*>(R);
+        mine.later = arena.take<const T*>(n);
+        mine.h = arena.take<const T*>(n);
+        mine.before = arena.take<const T*>(n);
+        mine.dy = arena.take<const T*>(n);
+        mine.save = arena.take<const T*>(n);
+        mine.keep_h = arena.take<const T*>(n);
+        mine.keep_c = arena.take<const T*>(n);
+        mine.panel = arena.take<T>(R * panel_vectors * lanes<T>);
+        if (all) all[i] = mine;
+      }
     }
   }
 };
@@ -97,20 +109,26 @@ struct BackwardStep {
   const T* const* later;  // rows of delta_{t+1}
   const T* const* dy;     // rows of dE/dy_t, or null: zeros
   const T *const *h, *const *before, *const *save;
+  const T *const *keep_h, *const *keep_c;  // rows of zoneout, or null
   T *dh, *dc;             // [n, Hp]
   T *delta, *delta_in;    // [n, stride]
 
   ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index stride) const {
-    return {later + i,  dy ? dy + i : nullptr, h + i, before + i, save + i, dh + i * Hp, dc ? dc + i * Hp : nullptr,
-            delta + i * stride, delta_in + i * stride};
+    const auto rows = [i](const T* const* from) { return from ? from + i : nullptr; };
+    return {later + i,         rows(dy),    h + i,                    before + i,         save + i,
+            rows(keep_h),      rows(keep_c), dh + i * Hp, dc ? dc + i * Hp : nullptr, delta + i * stride,
+            delta_in + i * stride};
   }
 };
 
-// dE/dh_t = dE/dy_t + delta_{t+1} W + what is carried; then the cell's error terms.  `recurs`: there is a step t+1.
-template <class C, class T>
-void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardStep<T>& step, bool recurs) {
+// dE/dh_t = dE/dy_t + delta_{t+1} W + what is carried, for some vectors of units; then the cell's error terms.
+// `recurs`: there is a step t+1.
+template <class C, class T, bool zoned>
+void backward_rows(const Layout<C, T>& at, const T* hh, Columns units, Index n, const BackwardStep<T>& step,
+                   bool recurs) {
   constexpr int G = C::gates;
-  row_groups<T, panel_vectors>(n, at.units, [&](Index unit, int vectors, int most, auto product) {
+  const bool carries = C::carries || (zoned && step.keep_h);
+  row_groups<T, panel_vectors>(n, units, [&](Index unit, auto vectors, int most, auto product) {
     const Index column = unit * lanes<T>;
     strips(n, most, [&](Index begin, int rows) {
       Block<T> block;
@@ -118,24 +136,36 @@ void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardS
         for (int j = 0; j < vectors; j++) {
           const Index u = column + j * lanes<T>;
           Vec<T> sum = step.dy ? load_part(step.dy[begin + i] + u, at.H - u) : zeros<T>();
-          if (C::carries || !recurs) sum += load(step.dh + (begin + i) * at.Hp + u);
+          if (carries || !recurs) sum += load(step.dh + (begin + i) * at.Hp + u);
           block.sums[i * vectors + j] = sum;
         }
       if (recurs) product(block, rows, at.width, PointedRows<T>{step.later + begin}, hh + column * at.width);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
           const Index row = begin + i, u = column + j * lanes<T>, gate = row * at.stride + (unit + j) * G * lanes<T>;
-          StepGradient<T> d{block.sums[i * vectors + j], zeros<T>(), zeros<T>(), zeros<T>()};
-          Vec<T> delta[G], h = zeros<T>(), before = zeros<T>();
-          if constexpr (C::has_cell) d.c = load(step.dc + row * at.Hp + u);
-          if constexpr (C::carries) before = load_part(step.before[row] + u, at.H - u);
+          const Vec<T> dh = block.sums[i * vectors + j];
+          StepGradient<T> d{dh, zeros<T>(), zeros<T>(), zeros<T>()};
+          Vec<T> delta[G], h = zeros<T>(), before = zeros<T>(), dc = zeros<T>(), keep_h = dc, keep_c = dc;
+          if constexpr (C::has_cell) d.c = dc = load(step.dc + row * at.Hp + u);
+          if (carries) before = load_part(step.before[row] + u, at.H - u);
           if constexpr (C::saved == 0) h = load_part(step.h[row] + u, at.H - u);
+          if (zoned && step.keep_h) {
+            keep_h = load_part(step.keep_h[row] + u, at.H - u);
+            d.h = (broadcast<T>(1) - keep_h) * dh;
+            if constexpr (C::saved == 0) h = made_before_zoneout<T>(keep_h, before, h);
+          }
+          if (zoned && C::has_cell && step.keep_c) {
+            keep_c = load_part(step.keep_c[row] + u, at.H - u);
+            d.c = (broadcast<T>(1) - keep_c) * dc;
+          }
           const T* kept = C::saved ? step.save[row] + (unit + j) * C::saved * lanes<T> : nullptr;
           C::template backward<T>(d, before, h, kept, delta);
           for (int g = 0; g < G; g++) store(step.delta + gate + g * lanes<T>, delta[g]);
           if constexpr (C::apart)
             for (int g = 0; g < G; g++) store(step.delta_in + gate + g * lanes<T>, g < G - 1 ? delta[g] : d.last);
-          if constexpr (C::carries) store(step.dh + row * at.Hp + u, d.carry);
+          if (zoned && step.keep_h) d.carry = C::carries ? fma(keep_h, dh, d.carry) : keep_h * dh;
+          if (zoned && C::has_cell && step.keep_c) d.c = fma(keep_c, dc, d.c);
+          if (carries) store(step.dh + row * at.Hp + u, d.carry);
           if constexpr (C::has_cell) store(step.dc + row * at.Hp + u, d.c);
         }
     });
@@ -143,13 +173,21 @@ void backward_step(const Layout<C, T>& at, const T* hh, Index n, const BackwardS
 }
 
 template <class C, class T>
+void backward_step(const Layout<C, T>& at, const T* hh, Columns units, Index n, const BackwardStep<T>& step,
+                   bool recurs) {
+  if (step.keep_h || step.keep_c) backward_rows<C, T, true>(at, hh, units, n, step, recurs);
+  else backward_rows<C, T, false>(at, hh, units, n, step, recurs);
+}
+
+template <class C, class T>
 class BackwardTask {
  public:
   BackwardTask(const BackwardPlan<C, T>& plan, int task)
-      : plan_(plan), call_(plan.call), at_(plan.at), shape_(plan.call.shape), d_(task / plan.division.groups),
-        w_(plan.weights[d_]), mine_(plan.tasks[task]),
-        rows_(deal_rows(plan.division, task % plan.division.groups, shape_, call_.batch, d_ == 1, mine_.row,
-                        mine_.length)) {}
+      : plan_(plan), call_(plan.call), at_(plan.at), shape_(plan.call.shape), keep_(plan.call.zoneout),
+        place_(plan.division, task), d_(place_.d),
+        units_(share_of(at_.units, panel_vectors, place_.member, plan.division.members)),
+        own_(Units::of<T>(units_, at_.H)), w_(plan.weights[d_]), mine_(plan.tasks[task]),
+        rows_(deal_rows(plan.division, place_.group, shape_, call_.batch, d_ == 1, mine_.row, mine_.length)) {}
 
   void run() {
     start();
@@ -159,6 +197,7 @@ class BackwardTask {
       const Index R = scan_chunk(chunk * steps, end);
       if (plan_.wants_weights(d_)) add_weight_gradients(chunk * steps, end, R);
       if (plan_.wants_x()) write_input_gradients(chunk * steps, end, R);
+      mine_.crew.meet();  // `delta` is free again
     }
     finish();
   }
@@ -173,16 +212,26 @@ class BackwardTask {
     return d_ == 0 ? call_.dx.at(t, rows_.row[i]) : mine_.dx + (t * shape_.N + rows_.row[i]) * at_.I;
   }
 
+  // The gate columns of the member's units, by vectors and by numbers.
+  Columns columns() const { return {units_.first * C::gates, units_.last * C::gates}; }
+  void clear(T* numbers, Index per_column) const {
+    const Columns mine = columns();
+    fill(numbers + mine.first * lanes<T> * per_column, T(0), (mine.last - mine.first) * lanes<T> * per_column);
+  }
+
   void start() {
     for (Index i = 0; i < rows_.n; i++) {
-      copy_padded<T>(mine_.dh + i * at_.Hp, call_.dh_n ? state(call_.dh_n, i) : nullptr, at_.H);
-      if (C::has_cell) copy_padded<T>(mine_.dc + i * at_.Hp, call_.dc_n ? state(call_.dc_n, i) : nullptr, at_.H);
+      const Index at = i * at_.Hp + own_.first;
+      copy_padded<T>(mine_.dh + at, call_.dh_n ? state(call_.dh_n, i) + own_.first : nullptr, own_.count);
+      if (C::has_cell)
+        copy_padded<T>(mine_.dc + at, call_.dc_n ? state(call_.dc_n, i) + own_.first : nullptr, own_.count);
     }
     if (plan_.wants_weights(d_)) {
-      fill(mine_.share.ih, T(0), at_.width * at_.I);
-      fill(mine_.share.hh, T(0), at_.width * at_.H);
-      fill(mine_.share.b_ih, T(0), at_.width);
-      if (C::apart) fill(mine_.share.b_hh, T(0), at_.width);
+      if (!plan_.coded()) clear(mine_.share.ih, at_.I);
+      for (Index k = 0; plan_.coded() && k < at_.I; k++) clear(mine_.share.ih + k * at_.width, 1);
+      clear(mine_.share.hh, at_.H);
+      clear(mine_.share.b_ih, 1);
+      if (C::apart) clear(mine_.share.b_hh, 1);
     }
   }
 
@@ -202,14 +251,22 @@ class BackwardTask {
         mine_.before[i] = h_before(i, s);
         if (call_.dy.data) mine_.dy[i] = call_.dy.at(t, rows_.row[i]) + d_ * at_.H;
         if (C::saved) mine_.save[i] = saved_row(at_, call_.saved, shape_, d_, t, rows_.row[i]);
+        if (keep_.h.data) mine_.keep_h[i] = keep_.h.at(t, rows_.row[i]) + d_ * at_.H;
+        if (keep_.c.data) mine_.keep_c[i] = keep_.c.at(t, rows_.row[i]) + d_ * at_.H;
       }
       const BackwardStep<T> step{mine_.later, call_.dy.data ? mine_.dy : nullptr, mine_.h, mine_.before, mine_.save,
+                                 keep_.h.data ? mine_.keep_h : nullptr, keep_.c.data ? mine_.keep_c : nullptr,
                                  mine_.dh, mine_.dc, mine_.delta + row * at_.stride, mine_.delta_in + row * at_.stride};
-      if (later > 0) backward_step<C, T>(at_, w_.hh, later, step, true);
-      if (n > later) backward_step<C, T>(at_, w_.hh, n - later, step.from(later, at_.Hp, at_.stride), false);
+      if (later > 0) backward_step<C, T>(at_, w_.hh, units_, later, step, true);
+      if (n > later) backward_step<C, T>(at_, w_.hh, units_, n - later, step.from(later, at_.Hp, at_.stride), false);
+      mine_.crew.meet();
       later = n;
     }
-    copy(mine_.next, mine_.delta, mine_.active[0] * at_.stride);
+    const Columns mine = columns();
+    for (Index i = 0; i < mine_.active[0]; i++) {
+      const Index from = i * at_.stride + mine.first * lanes<T>;
+      copy(mine_.next + from, mine_.delta + from, (mine.last - mine.first) * lanes<T>);
+    }
     return R;
   }
 
@@ -221,67 +278,74 @@ class BackwardTask {
       for (Index i = 0; i < mine_.active[s - begin]; i++) f(r++, i, s);
   }
 
-  // h_{t-1} and x_t are packed once; a panel of delta is packed for both, unless the cell keeps two deltas apart.
+  // h_{t-1} and x_t are packed once, by all members together; a panel of delta is packed for both, unless the cell keeps
+  // two deltas apart.
   void add_weight_gradients(Index begin, Index end, Index R) {
     const Share<T>& share = mine_.share;
-    const Strips<T> h{mine_.strips, at_.H, share.hh}, x{mine_.strips + R * at_.H + lanes<T>, at_.I, share.ih};
+    const Strips<T> h{mine_.strips, at_.H, share.hh}, x{mine_.strips + R * at_.H, at_.I, share.ih};
     for_rows(begin, end, [&](Index r, Index i, Index s) { mine_.rows[r] = h_before(i, s); });
-    pack_strips(R, at_.H, mine_.rows, mine_.strips);
+    pack_strips(R, at_.H, mine_.rows, mine_.strips, place_.member, plan_.division.members);
+    if (!plan_.coded()) {
+      for_rows(begin, end,
+               [&](Index r, Index i, Index s) { mine_.rows[r] = call_.x.at(rows_.time(i, s), rows_.row[i]); });
+      pack_strips(R, at_.I, mine_.rows, mine_.strips + R * at_.H, place_.member, plan_.division.members);
+    }
+    mine_.crew.meet();
     if (plan_.coded()) {
       add_to_codes(begin, end);
-      add_products<T, 1>(R, mine_.delta, at_.width, at_.stride, {h}, mine_.panel, share.b_hh);
-      return;
-    }
-    for_rows(begin, end, [&](Index r, Index i, Index s) { mine_.rows[r] = call_.x.at(rows_.time(i, s), rows_.row[i]); });
-    pack_strips(R, at_.I, mine_.rows, mine_.strips + R * at_.H + lanes<T>);
-    if (C::apart) {
-      add_products<T, 1>(R, mine_.delta, at_.width, at_.stride, {h}, mine_.panel, share.b_hh);
-      add_products<T, 1>(R, mine_.delta_in, at_.width, at_.stride, {x}, mine_.panel, share.b_ih);
+      add_products<T, 1>(R, mine_.delta, columns(), at_.stride, {h}, mine_.panel, share.b_hh);
+    } else if (C::apart) {
+      add_products<T, 1>(R, mine_.delta, columns(), at_.stride, {h}, mine_.panel, share.b_hh);
+      add_products<T, 1>(R, mine_.delta_in, columns(), at_.stride, {x}, mine_.panel, share.b_ih);
     } else {
-      add_products<T, 2>(R, mine_.delta, at_.width, at_.stride, {h, x}, mine_.panel, share.b_hh);
+      add_products<T, 2>(R, mine_.delta, columns(), at_.stride, {h, x}, mine_.panel, share.b_hh);
     }
   }
 
   // The gradient of the column of U that a code picked: the sum of delta over the places where it did.
   void add_to_codes(Index begin, Index end) {
+    const Columns mine = columns();
     for_rows(begin, end, [&](Index r, Index i, Index s) {
       T* to = mine_.share.ih + *call_.codes.at(rows_.time(i, s), rows_.row[i]) * at_.width;
       const T* delta = mine_.delta_in + r * at_.stride;
-      for (Index c = 0; c < at_.width; c += lanes<T>) store(to + c, load(to + c) + load(delta + c));
-      if (C::apart)
-        for (Index c = 0; c < at_.width; c += lanes<T>)
-          store(mine_.share.b_ih + c, load(mine_.share.b_ih + c) + load(delta + c));
+      for (Index c = mine.first * lanes<T>; c < mine.last * lanes<T>; c += lanes<T>) {
+        store(to + c, load(to + c) + load(delta + c));
+        if (C::apart) store(mine_.share.b_ih + c, load(mine_.share.b_ih + c) + load(delta + c));
+      }
     });
   }
 
+  // dE/dx = delta U: a member takes some of the chunk's rows, which keep their panels of U in its cache.
   void write_input_gradients(Index begin, Index end, Index R) {
     for_rows(begin, end, [&](Index r, Index i, Index s) {
       mine_.rows[r] = mine_.delta_in + r * at_.stride;
       mine_.out[r] = dx_row(i, rows_.time(i, s));
     });
-    rows_times_panels<T, panel_vectors>(R, at_.width, {mine_.rows}, w_.ih, at_.I, nullptr, mine_.out);
+    const Columns rows = share_of(R, 1, place_.member, plan_.division.members), all{0, vectors_of<T>(at_.I)};
+    rows_times_panels<T, panel_vectors>(rows.last - rows.first, at_.width, {mine_.rows + rows.first}, w_.ih, at_.I, all,
+                                        nullptr, mine_.out + rows.first);
   }
 
   // The gradients of the initial states, and zeros where there is no step.
   void finish() {
-    const Index n = rows_.active(0, rows_.n);
+    const Index n = rows_.active(0, rows_.n), u = own_.first;
+    const bool carries = C::carries || keep_.h.data;
     for (Index i = 0; i < rows_.n; i++) {
-      if (call_.dh0 && (i >= n || C::carries)) copy(state(call_.dh0, i), mine_.dh + i * at_.Hp, at_.H);
-      if (call_.dc0) copy(state(call_.dc0, i), mine_.dc + i * at_.Hp, at_.H);
-      if (plan_.wants_x())
+      if (call_.dh0 && (i >= n || carries)) copy(state(call_.dh0, i) + u, mine_.dh + i * at_.Hp + u, own_.count);
+      if (call_.dc0) copy(state(call_.dc0, i) + u, mine_.dc + i * at_.Hp + u, own_.count);
+      if (plan_.wants_x() && place_.member == 0)
         for (Index t = rows_.length_of(i); t < shape_.T; t++) fill(dx_row(i, t), T(0), at_.I);
     }
     if (!call_.dh0 || n == 0) return;
+    T* through_w = mine_.delta;  // free by now; [n, H]
     for (Index i = 0; i < n; i++) {
       mine_.rows[i] = mine_.next + i * at_.stride;
-      mine_.out[i] = state(call_.dh0, i);
+      mine_.out[i] = through_w + i * at_.H;
     }
-    T* through_w = mine_.delta;  // free by now; [n, H]
-    for (Index i = 0; i < n; i++) mine_.out[i] = through_w + i * at_.H;
-    rows_times_panels<T, panel_vectors>(n, at_.width, {mine_.rows}, w_.hh, at_.H, nullptr, mine_.out);
+    rows_times_panels<T, panel_vectors>(n, at_.width, {mine_.rows}, w_.hh, at_.H, units_, nullptr, mine_.out);
     for (Index i = 0; i < n; i++) {
       T* to = state(call_.dh0, i);
-      for (Index u = 0; u < at_.H; u++) to[u] = (C::carries ? to[u] : T(0)) + through_w[i * at_.H + u];
+      for (Index k = u; k < u + own_.count; k++) to[k] = (carries ? to[k] : T(0)) + through_w[i * at_.H + k];
     }
   }
 
@@ -289,7 +353,11 @@ class BackwardTask {
   const BackwardCall<T>& call_;
   const Layout<C, T>& at_;
   const Shape& shape_;
+  const Zoneout<T>& keep_;
+  const Place place_;
   const int d_;
+  const Columns units_;  // the member's
+  const Units own_;
   const BackwardWeights<T>& w_;
   const BackwardScratch<T>& mine_;
   const TaskRows rows_;
@@ -300,11 +368,11 @@ template <class C, class T>
 void join_bias(const BackwardPlan<C, T>& plan, int d, Index first_unit, Index last_unit, T* Share<T>::*of, T* out) {
   if (!out) return;
   const Layout<C, T>& at = plan.at;
-  const BackwardScratch<T>* tasks = plan.tasks + d * plan.division.groups;
+  const auto share = [&](int group) -> const Share<T>& { return plan.share(d, group); };
   for (int g = 0; g < C::gates; g++)
     for (Index u = first_unit * lanes<T>; u < last_unit * lanes<T> && u < at.H; u++) {
-      T sum = (tasks[0].share.*of)[at.column(g, u)];
-      for (int group = 1; group < plan.division.groups; group++) sum += (tasks[group].share.*of)[at.column(g, u)];
+      T sum = (share(0).*of)[at.column(g, u)];
+      for (int group = 1; group < plan.division.groups; group++) sum += (share(group).*of)[at.column(g, u)];
       out[g * at.H + u] = sum;
     }
 }
@@ -316,7 +384,7 @@ void join_weights(const BackwardPlan<C, T>& plan, int d, Index first_unit, Index
                   Index inputs, Index vector, Index input, T* out) {
   if (!out) return;
   const Layout<C, T>& at = plan.at;
-  const BackwardScratch<T>* tasks = plan.tasks + d * plan.division.groups;
+  const auto share = [&](int group) -> const Share<T>& { return plan.share(d, group); };
   for (Index unit = first_unit; unit < last_unit; unit++)
     for (int g = 0; g < C::gates; g++)
       for (Index k = 0; k < inputs; k += lanes<T>) {
@@ -324,9 +392,9 @@ void join_weights(const BackwardPlan<C, T>& plan, int d, Index first_unit, Index
         Vec<T> square[lanes<T>];
 #pragma GCC unroll 16
         for (Index i = 0; i < lanes<T>; i++) {
-          square[i] = k + i < inputs ? load(tasks[0].share.*of + from + i * input) : zeros<T>();
+          square[i] = k + i < inputs ? load(share(0).*of + from + i * input) : zeros<T>();
           for (int group = 1; group < plan.division.groups && k + i < inputs; group++)
-            square[i] += load(tasks[group].share.*of + from + i * input);
+            square[i] += load(share(group).*of + from + i * input);
         }
         transpose<T>(square);
         T* to = out + (g * at.H + unit * lanes<T>) * inputs + k;
@@ -353,29 +421,29 @@ void join(const BackwardPlan<C, T>& plan, int part, int parts) {
     for (Index t = s.T * part / parts; t < s.T * (part + 1) / parts; t++)
       for (Index row = 0; row < s.N; row++) {
         T* to = plan.call.dx.at(t, row);
-        const T* add = plan.tasks[plan.division.groups].dx + (t * s.N + row) * s.I;
+        const T* add = plan.of(1, 0).dx + (t * s.N + row) * s.I;
         for (Index k = 0; k < s.I; k++) to[k] += add[k];
       }
 }
 
 template <class C, class T>
 void backward(const BackwardCall<T>& call) {
-  BackwardPlan<C, T> plan(call);
+  const Team team(call.threads);
+  BackwardPlan<C, T> plan(call, team);
   plan_scratch(plan);
   const Layout<C, T>& at = plan.at;
   const int parts = plan.division.parts;
-  for_tasks(parts, parts, [&](int part) {
-    const Index hidden = panel_count(at.units), inputs = panel_count(vectors_of<T>(at.I));
+  for_tasks(team, parts, [&](int part) {
+    const Columns hidden = share_of(panel_count(at.units), 1, part, parts);
+    const Columns inputs = share_of(panel_count(vectors_of<T>(at.I)), 1, part, parts);
     for (int d = 0; d < plan.division.directions; d++) {
-      pack_backward<C, T>(at, call.weights[d].hh, at.H, hidden * part / parts, hidden * (part + 1) / parts,
-                          plan.weights[d].hh);
-      if (plan.wants_x())
-        pack_backward<C, T>(at, call.weights[d].ih, at.I, inputs * part / parts, inputs * (part + 1) / parts,
-                            plan.weights[d].ih);
+      const Weights<const T>& w = call.weights[d];
+      pack_backward<C, T>(at, w.hh, at.H, hidden.first, hidden.last, plan.weights[d].hh);
+      if (plan.wants_x()) pack_backward<C, T>(at, w.ih, at.I, inputs.first, inputs.last, plan.weights[d].ih);
     }
   });
-  for_tasks(call.threads, plan.division.tasks(), [&](int task) { BackwardTask<C, T>(plan, task).run(); });
-  for_tasks(parts, parts, [&](int part) { join(plan, part, parts); });
+  for_tasks(team, plan.division.tasks(), [&](int task) { BackwardTask<C, T>(plan, task).run(); });
+  for_tasks(team, parts, [&](int part) { join(plan, part, parts); });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // runs.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 
 #include "dispatch.h"
 
@@ -70,6 +72,17 @@ void read_input(Call& call, Address x, Index time, Index row, bool coded) {
   else call.x = {reinterpret_cast<decltype(call.x.data)>(x), time, row};
 }
 
+// Addresses with their strides over time and rows: nothing, or one a state.
+using Places = std::vector<std::tuple<Address, Index, Index>>;
+
+template <class T>
+void read_zoneout(const Places& from, Zoneout<T>& to) {
+  if (from.size() > 2) throw std::invalid_argument("zoneout: expected at most one place for each of h and c");
+  Sequence<const T>* states[] = {&to.h, &to.c};
+  for (std::size_t i = 0; i < from.size(); i++)
+    *states[i] = sequence<const T>(std::get<0>(from[i]), std::get<1>(from[i]), std::get<2>(from[i]));
+}
+
 // The rows of a batch, longest first; equal lengths stay in their order.
 std::vector<Index> order_of(const Index* lengths, Index N) {
   std::vector<Index> order(lengths ? N : 0);
@@ -89,8 +102,8 @@ void run_forward(ForwardCall<T>& call, const Addresses& weights, void (*run)(con
 }
 
 void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
-             Index x_row, bool coded, Address lengths, Address h0, Address c0, const Addresses& weights, Address y,
-             Index y_time, Index y_row, Address h_n, Address c_n, Address saved) {
+             Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
+             const Addresses& weights, Address y, Index y_time, Index y_row, Address h_n, Address c_n, Address saved) {
   const Shape shape{T, N, I, H, D};
   check(cell, itemsize, threads, shape);
   const Table& table = active_table();
@@ -103,6 +116,7 @@ void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Ind
     read_input(call, x, x_time, x_row, coded);
     call.h0 = at<const Real>(h0);
     call.c0 = at<const Real>(c0);
+    read_zoneout(zoneout, call.zoneout);
     call.y = sequence<Real>(y, y_time, y_row);
     call.h_n = at<Real>(h_n);
     call.c_n = at<Real>(c_n);
@@ -126,8 +140,8 @@ void run_backward(BackwardCall<T>& call, const Addresses& weights, const Address
 }
 
 void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
-              Index x_row, bool coded, Address lengths, Address h0, Address c0, const Addresses& weights, Address y,
-              Index y_time, Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n,
+              Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
+              const Addresses& weights, Address y, Index y_time, Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n,
               Address dc_n, Address dx, Index dx_time, Index dx_row, Address dh0, Address dc0,
               const Addresses& dweights) {
   const Shape shape{T, N, I, H, D};
@@ -142,6 +156,7 @@ void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, In
     read_input(call, x, x_time, x_row, coded);
     call.h0 = at<const Real>(h0);
     call.c0 = at<const Real>(c0);
+    read_zoneout(zoneout, call.zoneout);
     call.y = sequence<const Real>(y, y_time, y_row);
     call.saved = at<const Real>(saved);
     call.dy = sequence<const Real>(dy, dy_time, dy_row);
@@ -276,12 +291,14 @@ NB_MODULE(_kernels, m) {
         "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
-        nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("zoneout"),
+        nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
         nb::arg("y_row_stride"), nb::arg("h_n"), nb::arg("c_n"), nb::arg("saved"),
         "One layer over time; kernels/layer.h says what each argument holds.");
   m.def("backward", backward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
-        nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("zoneout"),
+        nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
         nb::arg("y_row_stride"), nb::arg("saved"), nb::arg("dy"), nb::arg("dy_time_stride"), nb::arg("dy_row_stride"),
         nb::arg("dh_n"), nb::arg("dc_n"), nb::arg("dx"), nb::arg("dx_time_stride"), nb::arg("dx_row_stride"),
         nb::arg("dh0"), nb::arg("dc0"), nb::arg("dweights"), "The gradients of one layer.");

@@ -25,6 +25,19 @@ struct StepGradient {
   Vec<T> last;   // out, with `apart`: dE/d(U x + b_ih) of the last gate
 };
 
+// Zoneout (Krueger et al. 2017): `keep` of the state before the step stays, the rest is what the cell made.
+template <class T>
+ELMAN_INLINE Vec<T> zone_out(Vec<T> keep, Vec<T> before, Vec<T> made) {
+  return fma(keep, before, (broadcast<T>(1) - keep) * made);
+}
+
+// What the cell had made; 0 where nothing of it is left, and so none of its gradient.
+template <class T>
+ELMAN_INLINE Vec<T> made_before_zoneout(Vec<T> keep, Vec<T> before, Vec<T> after) {
+  const Vec<T> left = broadcast<T>(1) - keep;
+  return left == zeros<T>() ? zeros<T>() : (after - keep * before) / left;
+}
+
 struct Tanh {
   template <class T>
   static ELMAN_INLINE Vec<T> apply(Vec<T> net) {

@@ -19,8 +19,10 @@ struct ForwardScratch {
   T** save;           // [n] places for what a step saves
   const T** before;   // [n] rows of h_{t-1}
   T** after;          // [n] rows of h_t
-  T* net;             // [R, stride]
-  T* c;               // [n, Hp]
+  const T **keep_h, **keep_c;  // [n] rows of zoneout
+  T* net;             // [R, stride], the crew's
+  T* c;               // [n, Hp], the crew's
+  Crew crew;
 };
 
 template <class C, class T>
@@ -41,7 +43,8 @@ struct ForwardPlan {
   ForwardWeights<T> weights[2];
   ForwardScratch<T>* tasks;
 
-  explicit ForwardPlan(const ForwardCall<T>& c) : call(c), at(c.shape), division(c.threads, c.shape, C::gates) {}
+  ForwardPlan(const ForwardCall<T>& c, const Team& team)
+      : call(c), at(c.shape), division(c.threads, team.threads(), c.shape, C::gates, sizeof(T)) {}
 
   bool coded() const { return call.codes.data != nullptr; }
 
@@ -51,11 +54,26 @@ struct ForwardPlan {
     tasks = all;
     const Index n = (call.shape.N + division.groups - 1) / division.groups;
     const Index R = scratch_rows(n, call.shape);
-    for (int i = 0; i < division.tasks(); i++) {
-      ForwardScratch<T> mine{arena.take<Index>(n), arena.take<Index>(n), arena.take<const T*>(R),
-                             arena.take<T*>(R),    arena.take<T*>(n), arena.take<const T*>(n), arena.take<T*>(n),
-                             coded() ? nullptr : arena.take<T>(R * at.stride), C::has_cell ? arena.take<T>(n * at.Hp) : nullptr};
-      if (all) all[i] = mine;
+    for (int i = 0; i < division.tasks();) {
+      T* net = coded() ? nullptr : arena.take<T>(R * at.stride);
+      T* c = C::has_cell ? arena.take<T>(n * at.Hp) : nullptr;
+      const Crew crew = place_crew(division, arena);
+      for (int member = 0; member < division.members; member++, i++) {
+        ForwardScratch<T> mine;
+        mine.row = arena.take<Index>(n);
+        mine.length = arena.take<Index>(n);
+        mine.x = arena.take<const T*>(R);
+        mine.nets = arena.take<T*>(R);
+        mine.save = arena.take<T*>(n);
+        mine.before = arena.take<const T*>(n);
+        mine.after = arena.take<T*>(n);
+        mine.keep_h = arena.take<const T*>(n);
+        mine.keep_c = arena.take<const T*>(n);
+        mine.net = net;
+        mine.c = c;
+        mine.crew = crew;
+        if (all) all[i] = mine;
+      }
     }
   }
 };
@@ -83,13 +101,23 @@ void pack_weights(const Layout<C, T>& at, const Weights<const T>& w, bool coded,
   else pack_forward<C, T>(at, w.ih, at.I, first, last, to.ih);
 }
 
-// One step of n rows.  A block holds all gates of some vectors of units: the product leaves its sums there, and the
-// cell's formula takes them up at once.
-template <class C, class T>
-void forward_step(const Layout<C, T>& at, const ForwardWeights<T>& w, Index n, const T* const* before,
-                  T* const* after, T* const* net, T* c, T* const* save) {
+// The rows of one step.
+template <class T>
+struct ForwardStep {
+  const T* const* before;  // [n] rows of h_{t-1}
+  T* const* after;         // [n] rows of h_t
+  T* const* net;           // [n]
+  T* c;                    // [n, Hp] in and out
+  T* const* save;          // [n] or null: inference
+  const T *const *keep_h, *const *keep_c;  // [n] rows of zoneout, or null
+};
+
+// One step of n rows for some vectors of units.  A block holds all gates of some vectors of units: the product leaves
+// its sums there, and the cell's formula takes them up at once.
+template <class C, class T, bool zoned>
+void forward_rows(const Layout<C, T>& at, const ForwardWeights<T>& w, Columns units, Index n, const ForwardStep<T>& step) {
   constexpr int G = C::gates, group = units_per_group<C> * G;
-  row_groups<T, group>(n, at.units * G, [&](Index vector, int vectors, int most, auto product) {
+  row_groups<T, group>(n, {units.first * G, units.last * G}, [&](Index vector, auto vectors, int most, auto product) {
     const Index column = vector * lanes<T>, unit = vector / G;
     const int count = vectors / G;
     strips(n, most, [&](Index begin, int rows) {
@@ -98,24 +126,33 @@ void forward_step(const Layout<C, T>& at, const ForwardWeights<T>& w, Index n, c
         for (int j = 0; j < vectors; j++)
           block.sums[i * vectors + j] = C::apart && j % G == G - 1
                                             ? load(w.bias_apart + (unit + j / G) * lanes<T>)
-                                            : load(net[begin + i] + column + j * lanes<T>);
-      product(block, rows, at.H, PointedRows<T>{before + begin}, w.hh + column * at.H);
+                                            : load(step.net[begin + i] + column + j * lanes<T>);
+      product(block, rows, at.H, PointedRows<T>{step.before + begin}, w.hh + column * at.H);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < count; j++) {
-          const Index row = begin + i, u = (unit + j) * lanes<T>;
+          const Index row = begin + i, u = (unit + j) * lanes<T>, left = at.H - u;
           const Vec<T>* sums = block.sums + i * vectors + j * G;
           Vec<T> gates[G], x_part = zeros<T>(), h = zeros<T>(), state = zeros<T>();
           for (int g = 0; g < G; g++) gates[g] = sums[g];
-          if constexpr (C::apart) x_part = load(net[row] + column + (j * G + G - 1) * lanes<T>);
-          if constexpr (C::carries) h = load_part(before[row] + u, at.H - u);
-          if constexpr (C::has_cell) state = load(c + row * at.Hp + u);
-          T* kept = C::saved && save ? save[row] + (unit + j) * C::saved * lanes<T> : nullptr;
-          const Vec<T> next = C::template forward<T>(gates, x_part, h, state, kept);
-          if constexpr (C::has_cell) store(c + row * at.Hp + u, state);
-          store_part(after[row] + u, next, at.H - u);
+          if constexpr (C::apart) x_part = load(step.net[row] + column + (j * G + G - 1) * lanes<T>);
+          if constexpr (C::carries) h = load_part(step.before[row] + u, left);
+          if constexpr (C::has_cell) state = load(step.c + row * at.Hp + u);
+          T* kept = C::saved && step.save ? step.save[row] + (unit + j) * C::saved * lanes<T> : nullptr;
+          const Vec<T> c_before = state;
+          Vec<T> next = C::template forward<T>(gates, x_part, h, state, kept);
+          if (zoned && step.keep_h) next = zone_out<T>(load_part(step.keep_h[row] + u, left), load_part(step.before[row] + u, left), next);
+          if (zoned && C::has_cell && step.keep_c) state = zone_out<T>(load_part(step.keep_c[row] + u, left), c_before, state);
+          if constexpr (C::has_cell) store(step.c + row * at.Hp + u, state);
+          store_part(step.after[row] + u, next, left);
         }
     });
   });
+}
+
+template <class C, class T>
+void forward_step(const Layout<C, T>& at, const ForwardWeights<T>& w, Columns units, Index n, const ForwardStep<T>& step) {
+  if (step.keep_h || step.keep_c) forward_rows<C, T, true>(at, w, units, n, step);
+  else forward_rows<C, T, false>(at, w, units, n, step);
 }
 
 // What a unit keeps of step t of a row: [unit vector][number][lane].
@@ -129,19 +166,23 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
   const auto& call = plan.call;
   const auto& at = plan.at;
   const Shape& shape = call.shape;
-  const int d = task / plan.division.groups;
+  const Place place(plan.division, task);
+  const int d = place.d;
   const ForwardWeights<T>& w = plan.weights[d];
   const ForwardScratch<T>& mine = plan.tasks[task];
-  const TaskRows rows =
-      deal_rows(plan.division, task % plan.division.groups, shape, call.batch, d == 1, mine.row, mine.length);
+  const TaskRows rows = deal_rows(plan.division, place.group, shape, call.batch, d == 1, mine.row, mine.length);
+  constexpr int G = C::gates, per_group = units_per_group<C>;
+  const Columns units = share_of(at.units, per_group, place.member, plan.division.members);
+  const Units own = Units::of<T>(units, at.H);
   auto state = [&](const T* states, Index i) { return states + (d * shape.N + rows.row[i]) * at.H; };
   auto y_row = [&](Index i, Index t) { return call.y.at(t, rows.row[i]) + d * at.H; };
 
   const T** before = mine.before;
   T** save = call.saved ? mine.save : nullptr;
+  const Zoneout<T>& keep = call.zoneout;
   for (Index i = 0; i < rows.n; i++) {
     before[i] = state(call.h0, i);
-    if (C::has_cell) copy_padded(mine.c + i * at.Hp, state(call.c0, i), at.H);
+    if (C::has_cell) copy_padded(mine.c + i * at.Hp + own.first, state(call.c0, i) + own.first, own.count);
   }
 
   const Index steps = chunk_steps(rows.n, at.H);
@@ -163,7 +204,8 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
       }
     }
     if (!plan.coded())
-      rows_times_panels<T, units_per_group<C> * C::gates>(R, at.I, {mine.x}, w.ih, at.width, w.bias, mine.nets);
+      rows_times_panels<T, per_group * G>(R, at.I, {mine.x}, w.ih, at.width, {units.first * G, units.last * G}, w.bias,
+                                          mine.nets);
 
     T* const* net = mine.nets;
     for (Index s = begin; s < end; s++) {
@@ -172,19 +214,26 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
         const Index t = rows.time(i, s);
         mine.after[i] = y_row(i, t);
         if (save) save[i] = saved_row(at, call.saved, shape, d, t, rows.row[i]);
+        if (keep.h.data) mine.keep_h[i] = keep.h.at(t, rows.row[i]) + d * at.H;
+        if (keep.c.data) mine.keep_c[i] = keep.c.at(t, rows.row[i]) + d * at.H;
       }
-      forward_step<C, T>(at, w, n, before, mine.after, net, mine.c, save);
+      forward_step<C, T>(at, w, units, n, {before, mine.after, net, mine.c, save, keep.h.data ? mine.keep_h : nullptr,
+                                           keep.c.data ? mine.keep_c : nullptr});
+      if (s + 1 < rows.steps) mine.crew.meet();
       for (Index i = 0; i < n; i++) before[i] = mine.after[i];
       net += n;
     }
   }
 
   for (Index i = 0; i < rows.n; i++) {
-    copy(const_cast<T*>(state(call.h_n, i)), before[i], at.H);
-    if (C::has_cell) copy(const_cast<T*>(state(call.c_n, i)), mine.c + i * at.Hp, at.H);
+    copy(const_cast<T*>(state(call.h_n, i)) + own.first, before[i] + own.first, own.count);
+    if (C::has_cell)
+      copy(const_cast<T*>(state(call.c_n, i)) + own.first, mine.c + i * at.Hp + own.first, own.count);
     for (Index t = rows.length_of(i); t < shape.T; t++) {
-      fill(y_row(i, t), T(0), at.H);
-      if (C::saved && call.saved) fill(saved_row(at, call.saved, shape, d, t, rows.row[i]), T(0), C::saved * at.Hp);
+      fill(y_row(i, t) + own.first, T(0), own.count);
+      if (C::saved && call.saved)
+        fill(saved_row(at, call.saved, shape, d, t, rows.row[i]) + units.first * C::saved * lanes<T>, T(0),
+             (units.last - units.first) * C::saved * lanes<T>);
     }
   }
 }
@@ -198,19 +247,18 @@ void clear_unused(const Layout<C, T>& at, const ForwardCall<T>& call) {
 
 template <class C, class T>
 void forward(const ForwardCall<T>& call) {
-  ForwardPlan<C, T> plan(call);
+  const Team team(call.threads);
+  ForwardPlan<C, T> plan(call, team);
   plan_scratch(plan);
   const Layout<C, T>& at = plan.at;
   clear_unused(at, call);
   const int parts = plan.division.parts;
-  for_tasks(parts, parts, [&](int part) {  // groups are packed whole: cut between them
-    constexpr Index per_group = units_per_group<C>;
-    const Index groups = (at.units + per_group - 1) / per_group, end = groups * (part + 1) / parts * per_group;
-    const Index first = groups * part / parts * per_group, last = end < at.units ? end : at.units;
+  for_tasks(team, parts, [&](int part) {  // groups are packed whole: cut between them
+    const Columns units = share_of(at.units, units_per_group<C>, part, parts);
     for (int d = 0; d < plan.division.directions; d++)
-      pack_weights<C, T>(at, call.weights[d], plan.coded(), first, last, plan.weights[d]);
+      pack_weights<C, T>(at, call.weights[d], plan.coded(), units.first, units.last, plan.weights[d]);
   });
-  for_tasks(call.threads, plan.division.tasks(), [&](int task) { forward_task<C, T>(plan, task); });
+  for_tasks(team, plan.division.tasks(), [&](int task) { forward_task<C, T>(plan, task); });
 }
 
 }  // namespace

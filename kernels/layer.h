@@ -45,6 +45,12 @@ struct Batch {
   const Index* order;    // [N], given with lengths
 };
 
+// Zoneout: how much of a state [T, N, D*H] stays as it was before the step, 0 to 1; data null: nothing.
+template <class T>
+struct Zoneout {
+  Sequence<const T> h, c;  // c for LSTM alone
+};
+
 template <class T>
 struct ForwardCall {
   CellKind cell;
@@ -54,6 +60,7 @@ struct ForwardCall {
   Sequence<const T> x;         // [T, N, I]; data null: `codes` instead
   Codes codes;
   const T *h0, *c0;            // [D, N, H]; c0 for LSTM alone
+  Zoneout<T> zoneout;
   Weights<const T> weights[2]; // a direction each
   Sequence<T> y;               // [T, N, D*H] out; zeros where t >= length
   T *h_n, *c_n;                // [D, N, H] out
@@ -69,6 +76,7 @@ struct BackwardCall {
   Sequence<const T> x;
   Codes codes;                 // as in ForwardCall; x then has no gradient
   const T *h0, *c0;
+  Zoneout<T> zoneout;          // as in ForwardCall; has no gradient
   Weights<const T> weights[2];
   Sequence<const T> y;         // as forward wrote it
   const T* saved;

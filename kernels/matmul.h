@@ -28,18 +28,26 @@ constexpr int block_rows(int vectors) {
   return rows < 8 ? rows : 8;
 }
 
-// The sums of a block, [rows][vectors], on their way into and out of the registers of `multiply`.
+// The sums of some rows and columns, [rows][vectors], on their way into and out of the registers of the micro-kernels.
+inline constexpr int tall_rows = 32;
 template <class T>
 struct Block {
-  Vec<T> sums[24];
+  Vec<T> sums[tall_rows * group_vectors];
 };
 
-// Splits n rows into strips of equal length, give or take one, and calls f(first row, rows) for each.
-// 17 rows in strips of at most 6 are 6 + 6 + 5; 7 are 4 + 3, not 6 and a tail that wastes its registers.
+// How much of K a block takes before the next rows have their turn: so much of a panel stays in the first cache.
+constexpr Index depth(int vectors) {
+  return 16384 / (panel_width(vectors) * vector_bytes) * (vector_bytes == 64 ? 2 : 1);
+}
+
+// Splits n rows into strips of equal length, give or take one, and calls f(first row, rows) for each, or for those that
+// `part` of `parts` takes.  17 rows in strips of at most 6 are 6 + 6 + 5; 7 are 4 + 3, not 6 and a tail that wastes its
+// registers.
 template <class F>
-ELMAN_INLINE void strips(Index n, int most, const F& f) {
-  const Index count = (n + most - 1) / most;
-  for (Index i = 0, begin = 0; i < count; i++) {
+ELMAN_INLINE void strips(Index n, int most, const F& f, Index part = 0, Index parts = 1) {
+  const Index count = (n + most - 1) / most, last = count * (part + 1) / parts;
+  Index i = count * part / parts;
+  for (Index begin = i ? n * i / count : 0; i < last; i++) {
     const Index end = n * (i + 1) / count;
     f(begin, int(end - begin));
     begin = end;
@@ -63,11 +71,13 @@ ELMAN_INLINE Index padded(Index columns) {
   return vectors_of<T>(columns) * lanes<T>;
 }
 
-// Rows of A that lie anywhere, [rows] pointers.
+// Rows of A that lie anywhere, [rows] pointers, each read from column `k` on.
 template <class T>
 struct PointedRows {
   const T* const* row;
-  ELMAN_INLINE PointedRows from(Index i) const { return {row + i}; }
+  Index k = 0;
+  ELMAN_INLINE PointedRows from(Index i) const { return {row + i, k}; }
+  ELMAN_INLINE PointedRows at(Index column) const { return {row, column}; }
 };
 
 // Rows of A packed beside each other, [K][rows].
@@ -83,7 +93,7 @@ __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PointedR
   Vec<T> sums[rows][vectors];
   const T* row[rows];
 #pragma GCC unroll 8
-  for (int i = 0; i < rows; i++) row[i] = a.row[i];
+  for (int i = 0; i < rows; i++) row[i] = a.row[i] + a.k;
 #pragma GCC unroll 32
   for (int i = 0; i < rows * vectors; i++) sums[i / vectors][i % vectors] = block[i / vectors * stride + i % vectors];
   for (Index k = 0; k < K; k++, panel += vectors * lanes<T>) {
@@ -130,22 +140,24 @@ ELMAN_INLINE void multiply_rows(int rows, Vec<T>* block, Index K, A a, const T* 
   multiply_exactly<T, most, vectors, stride>(block, K, a, panel);
 }
 
-template <class T, int vectors, class A>
-ELMAN_INLINE void multiply_panels(int rows, Vec<T>* block, Index K, A a, const T* panel) {
-  constexpr int width = panel_width(vectors);
-  for (int first = 0; first < vectors; first += width)
-    multiply_rows<T, width, vectors, block_rows(vectors)>(rows, block + first, K, a, panel + first * lanes<T> * K);
+template <class T, int vectors, int stride, class A>
+ELMAN_INLINE void multiply_panel(int rows, Vec<T>* block, Index K, A a, const T* panel) {
+  multiply_rows<T, vectors, stride, block_rows(vectors)>(rows, block, K, a, panel);
 }
 
-// The micro-kernel for sizes known at run time: 1 <= vectors <= group_vectors, 1 <= rows <= block_rows(vectors).
-template <class T, class A>
-void multiply(Block<T>& block, int rows, int vectors, Index K, A a, const T* panel) {
-  switch (vectors) {
-    case 1: return multiply_panels<T, 1>(rows, block.sums, K, a, panel);
-    case 2: return multiply_panels<T, 2>(rows, block.sums, K, a, panel);
-    case 3: return multiply_panels<T, 3>(rows, block.sums, K, a, panel);
-    case 4: return multiply_panels<T, 4>(rows, block.sums, K, a, panel);
-  }
+// The sums of `rows` rows, any number up to tall_rows, and a group of columns: panel by panel, piece by piece of K, and
+// for each piece all rows in strips, so that the piece is read from afar once.
+template <class T, int vectors>
+void multiply_tall(Block<T>& block, int rows, Index K, PointedRows<T> a, const T* panels) {
+  constexpr int width = panel_width(vectors), most = block_rows(vectors);
+  for (int first = 0; first < vectors; first += width)
+    for (Index begin = 0; begin < K; begin += depth(vectors)) {
+      const Index left = K - begin, piece = left < depth(vectors) ? left : depth(vectors);
+      const T* panel = panels + (first * K + begin * width) * lanes<T>;
+      strips(rows, most, [&](Index row, int count) {
+        multiply_panel<T, width, vectors>(count, block.sums + row * vectors + first, piece, a.from(row).at(begin), panel);
+      });
+    }
 }
 
 // A single row has too few sums in a panel to hide the latency of fma, so it takes several panels of `width` vectors at
@@ -177,43 +189,81 @@ ELMAN_INLINE void multiply_row_groups(int groups, Vec<T>* block, Index K, const 
   multiply_row<T, width, most * group / width>(block, K, a, panel);
 }
 
-// Covers a matrix of columns in groups of `group` vectors: calls f(first vector, vectors, rows at once, product), where
-// product(block, rows, K, a, panel) is `multiply` for a group, or for a single row of several groups side by side.
+// Columns by vectors, from the first up to, not including, the last.
+struct Columns {
+  Index first, last;
+};
+
+// The part of `count` things that `part` of `parts` takes; dealt in runs of `whole`.
+inline Columns share_of(Index count, Index whole, Index part, Index parts) {
+  const Index runs = (count + whole - 1) / whole, end = runs * (part + 1) / parts * whole;
+  return {runs * part / parts * whole, end < count ? end : count};
+}
+
+// A number that is known when the kernels are compiled: loops that end at it are unrolled.
+template <int value>
+struct Number {
+  ELMAN_INLINE constexpr operator int() const { return value; }
+};
+
+// Calls f(first, Number) for a group of 1 to `most` vectors.
+template <int most, class F>
+ELMAN_INLINE void with_number(int count, const F& f) {
+  if constexpr (most > 1) {
+    if (count < most) return with_number<most - 1>(count, f);
+  }
+  f(Number<most>{});
+}
+
+// Stores the first `count` elements of so many vectors, and touches nothing else.
+template <class T, class Vectors>
+ELMAN_INLINE void store_vectors(T* p, const Vec<T>* v, Vectors vectors, Index count) {
+  if (count >= vectors * lanes<T>)
+    for (int j = 0; j < vectors; j++) store(p + j * lanes<T>, v[j]);
+  else
+    for (int j = 0; j < vectors; j++) store_part(p + j * lanes<T>, v[j], count - j * lanes<T>);
+}
+
+// Covers some columns of a matrix in groups of `group` vectors: calls f(first vector, vectors, rows at once, product),
+// where product(block, rows, K, a, panel) is `multiply_tall`, or for a single row the product with several groups side
+// by side.
 template <class T, int group, class F>
-ELMAN_INLINE void row_groups(Index n, Index vectors, const F& f) {
-  Index done = 0;
+ELMAN_INLINE void row_groups(Index n, Columns columns, const F& f) {
+  Index done = columns.first;
   if (n == 1)
-    strips(vectors / group, sum_registers / group, [&](Index first, int groups) {
-      f(first * group, groups * group, 1, [groups](Block<T>& block, int, Index K, PointedRows<T> a, const T* panel) {
+    strips((columns.last - columns.first) / group, sum_registers / group, [&](Index, int groups) {
+      f(done, groups * group, 1, [groups](Block<T>& block, int, Index K, PointedRows<T> a, const T* panel) {
         multiply_row_groups<T, group, sum_registers / group>(groups, block.sums, K, a.row[0], panel);
       });
-      done = (first + groups) * group;
+      done += groups * group;
     });
   const auto one = [&](Index first, int count) {
-    f(first, count, block_rows(count), [count](Block<T>& block, int rows, Index K, PointedRows<T> a, const T* panel) {
-      multiply(block, rows, count, K, a, panel);
+    with_number<group>(count, [&](auto vectors) {
+      f(first, vectors, tall_rows, [](Block<T>& block, int rows, Index K, PointedRows<T> a, const T* panel) {
+        multiply_tall<T, decltype(vectors){}>(block, rows, K, a, panel);
+      });
     });
   };
-  panels(vectors, group, one, done);
+  panels(columns.last, group, one, done);
 }
 
 // out[row] = first + A[row] · B for rows given by pointers; `first` is one value a column (null: zeros).
-// B [K, columns] in groups of `group` vectors; the rows of `out` have `columns` numbers, not padded.
+// B [K, width] in groups of `group` vectors, of which `columns` are wanted; the rows of `out` have `width` numbers, not
+// padded.
 template <class T, int group>
-void rows_times_panels(Index n, Index K, PointedRows<T> a, const T* b, Index columns, const T* first, T* const* out) {
-  row_groups<T, group>(n, vectors_of<T>(columns), [&](Index vector, int vectors, int most, auto product) {
+void rows_times_panels(Index n, Index K, PointedRows<T> a, const T* b, Index width, Columns columns, const T* first,
+                       T* const* out) {
+  row_groups<T, group>(n, columns, [&](Index vector, auto vectors, int most, auto product) {
     const Index column = vector * lanes<T>;
+    Vec<T> start[sum_registers];
+    for (int j = 0; j < vectors; j++) start[j] = first ? load(first + column + j * lanes<T>) : zeros<T>();
     strips(n, most, [&](Index begin, int rows) {
       Block<T> block;
       for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-          block.sums[i * vectors + j] = first ? load(first + column + j * lanes<T>) : zeros<T>();
+        for (int j = 0; j < vectors; j++) block.sums[i * vectors + j] = start[j];
       product(block, rows, K, a.from(begin), b + column * K);
       for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) {
-          const Index at = column + j * lanes<T>;
-          store_part(out[begin + i] + at, block.sums[i * vectors + j], columns - at);
-        }
+        store_vectors(out[begin + i] + column, block.sums + i * vectors, vectors, width - column);
     });
   });
 }
@@ -228,25 +278,38 @@ struct Strips {
 
 inline constexpr int strip_columns = block_rows(panel_vectors);
 
-// Packs rows of M numbers, given by K pointers.  Whole vectors are copied and their excess overwritten by the next:
-// `packed` needs K*M + lanes scalars.
+// A strip times a panel of at most `most` vectors.
+template <class T, int most>
+ELMAN_INLINE void multiply_packed(int rows, int vectors, Vec<T>* block, Index K, PackedRows<T> a, const T* panel) {
+  if constexpr (most > 1) {
+    if (vectors < most) return multiply_packed<T, most - 1>(rows, vectors, block, K, a, panel);
+  }
+  multiply_panel<T, most, most>(rows, block, K, a, panel);
+}
+
+// Packs rows of M numbers, given by K pointers; `part` of `parts` packs some of the strips.  Whole vectors are copied,
+// their excess overwritten by the next row, from front to back.
 template <class T>
-void pack_strips(Index K, Index M, const T* const* x, T* packed) {
-  strips(M, strip_columns, [&](Index begin, int columns) {
+void pack_strips(Index K, Index M, const T* const* x, T* packed, Index part, Index parts) {
+  const auto pack = [&](Index begin, int columns) {
     T* to = packed + begin * K;
-    const Index left = M - begin;
-    for (Index k = 0; k < K; k++, to += columns)  // from front to back: an excess must not outlive what it covers
-      for (int done = 0; done < columns; done += lanes<T>) store(to + done, load_part(x[k] + begin + done, left - done));
-  });
+    for (Index k = 0; k < K; k++, to += columns)
+      for (int done = 0; done < columns; done += lanes<T>) {
+        const Vec<T> numbers = load_part(x[k] + begin + done, M - begin - done);
+        if ((K - k) * columns - done >= lanes<T>) store(to + done, numbers);
+        else store_part(to + done, numbers, columns - done);  // the next strip may be another thread's
+      }
+  };
+  strips(M, strip_columns, pack, part, parts);
 }
 
 // sums += X[k]ᵀ D[k] over k for each X, and column_sums += D[k]: the gradients of weight matrices and of a bias, sums
-// over time and rows.  D [K, columns], whole vectors, has its rows `stride` apart; `panel` is scratch for
-// K * panel_vectors vectors.  A panel of D is packed once, and stays in the first cache for all strips of X.
+// over time and rows.  D [K, whole vectors], of which `columns` are wanted, has its rows `stride` apart; `panel` is
+// scratch for K * panel_vectors vectors.  A panel of D is packed once, and stays in the first cache for all strips of X.
 template <class T, int operands>
-void add_products(Index K, const T* d, Index columns, Index stride, const Strips<T> (&x)[operands], T* panel,
+void add_products(Index K, const T* d, Columns columns, Index stride, const Strips<T> (&x)[operands], T* panel,
                   T* column_sums) {
-  panels(columns / lanes<T>, panel_vectors, [&](Index vector, int vectors) {
+  panels(columns.last, panel_vectors, [&](Index vector, int vectors) {
     for (int j = 0; j < vectors; j++) {
       const Index column = (vector + j) * lanes<T>;
       Vec<T> sum = load(column_sums + column);
@@ -261,14 +324,14 @@ void add_products(Index K, const T* d, Index columns, Index stride, const Strips
       strips(operand.M, strip_columns, [&](Index begin, int rows) {
         T* at = operand.sums + (vector * operand.M + begin) * lanes<T>;
         const Index apart = operand.M * lanes<T>;
-        Block<T> block;
+        Vec<T> sums[strip_columns * panel_vectors];
         for (int i = 0; i < rows; i++)
-          for (int j = 0; j < vectors; j++) block.sums[i * vectors + j] = load(at + j * apart + i * lanes<T>);
-        multiply(block, rows, vectors, K, PackedRows<T>{operand.data + begin * K}, panel);
+          for (int j = 0; j < vectors; j++) sums[i * vectors + j] = load(at + j * apart + i * lanes<T>);
+        multiply_packed<T, panel_vectors>(rows, vectors, sums, K, PackedRows<T>{operand.data + begin * K}, panel);
         for (int i = 0; i < rows; i++)
-          for (int j = 0; j < vectors; j++) store(at + j * apart + i * lanes<T>, block.sums[i * vectors + j]);
+          for (int j = 0; j < vectors; j++) store(at + j * apart + i * lanes<T>, sums[i * vectors + j]);
       });
-  });
+  }, columns.first);
 }
 
 }  // namespace

@@ -7,7 +7,10 @@
 //
 // Threads.  A task takes some rows of the batch in one direction through all steps, and never meets the others until
 // the end, where the weight gradients of all tasks are added in their order: the same number of threads gives the same
-// bits.  The two directions are tasks side by side.
+// bits.  The two directions are tasks side by side.  Where there are too few rows, or W is too large to be read by every
+// task, the members of a crew take the same rows together, each some of the units, and meet at a barrier after every
+// step.  No sum is divided between them, so that the bits are the same whether a crew has several members or, while
+// another call has the pool, one.
 //
 // Lengths.  A task has its rows longest first, so the rows that exist at a step are the first ones, and padding costs
 // nothing.  Step s of a row of length l is its time s, or l-1-s in the reverse direction.
@@ -17,7 +20,7 @@
 // every padded gradient zero.  Hp is H so padded.
 //
 // Memory, in scalars, besides the arguments, for R = max(n, 256) rows of a chunk (512 from H = 512 on), no more than
-// there are, and a = 2 for GRU, else 1.  Rows of G Hp numbers are kept 64 bytes further apart where G Hp is a multiple
+// there are, and a = 2 for GRU, else 1, for each crew.  Rows of G Hp numbers are kept 64 bytes further apart where G Hp is a multiple
 // of 512 bytes.  A call: D G Hp (I + H) of packed weights.  A forward task of n rows: R G Hp, and n Hp for c.  A
 // backward task: (a R + n) G Hp for the error terms of a chunk, R (I + H) for its packed inputs, 2 n Hp for what is
 // carried, 4 R vectors for a panel, G Hp (H + I + a) for its share of the gradients; the reverse direction T N I for
@@ -59,9 +62,8 @@ void plan_scratch(Plan& plan) {
 }
 
 template <class F>
-void for_tasks(int threads, int tasks, const F& f) {
-  run_tasks(threads, tasks, [](void* context, int task) { (*static_cast<const F*>(context))(task); },
-            const_cast<F*>(&f));
+void for_tasks(const Team& team, int tasks, const F& f) {
+  team.run(tasks, [](void* context, int task) { (*static_cast<const F*>(context))(task); }, const_cast<F*>(&f));
 }
 
 template <class T>
@@ -106,6 +108,16 @@ struct Layout {
   }
 };
 
+// The numbers of a row of H that some vectors of units hold.
+struct Units {
+  Index first, count;
+  template <class T>
+  static ELMAN_INLINE Units of(Columns vectors, Index H) {
+    const Index first = vectors.first * lanes<T>, last = vectors.last * lanes<T>;
+    return {first, (last < H ? last : H) - first};
+  }
+};
+
 // How a forward step groups vectors of columns into blocks: all gates of one vector of units, or for a cell with a
 // single gate, several vectors of units.
 template <class C>
@@ -116,21 +128,59 @@ inline int worthwhile(int threads, Index work, Index waking) {
   return work / waking + 1 < threads ? int(work / waking) + 1 : threads;
 }
 
-// Splits the work of a layer into tasks, rows of one direction; and what is done once for all, packing the weights and
-// joining their gradients, into parts.
+constexpr Index shortest_shared_step = 48 << 10;  // multiplications by W of a row
+constexpr Index far_weights = 8 << 20;            // bytes
+
+// Splits the work of a layer into tasks, rows of one direction, each done by a crew; and what is done once for all,
+// packing the weights and joining their gradients, into parts.
 struct Division {
-  int directions, groups;  // tasks = directions * groups
+  int directions, groups, members;  // tasks = directions * groups * members
   int parts;
 
-  Division(int threads, const Shape& s, Index gates) : directions(int(s.D)) {
+  // `threads` says how the sums are divided, `together` how many threads there are in fact.
+  Division(int threads, int together, const Shape& s, Index gates, Index itemsize) : directions(int(s.D)) {
     const Index weights = gates * s.H * (s.I + s.H);
     parts = worthwhile(threads, s.D * weights, 1 << 18);  // numbers moved
     const Index most = (worthwhile(threads, s.D * s.T * s.N * weights, 1 << 20) + s.D - 1) / s.D;  // multiplications
-    groups = int(s.N < most ? (s.N > 0 ? s.N : 1) : most);
+    const int crew = crew_for(int(most), s, gates * s.H * s.H, itemsize);
+    const Index left = most / crew;
+    groups = int(s.N < left ? (s.N > 0 ? s.N : 1) : left);
+    members = crew * groups * directions <= together ? crew : 1;
   }
-  int tasks() const { return directions * groups; }
+  int tasks() const { return directions * groups * members; }
   Index rows(int group, Index N) const { return N * (group + 1) / groups - N * group / groups; }
+
+ private:
+  // Members wait for one another at every step, so they must save more than that: where there are fewer rows than
+  // threads, unless a step is short; and where W is larger than the caches nearest to a core by far, so that reading it
+  // costs more than to multiply by it.
+  static int crew_for(int threads, const Shape& s, Index weights, Index itemsize) {
+    const bool idle = s.N < threads && weights >= shortest_shared_step;
+    const bool far = weights * itemsize >= far_weights && s.N <= 64 * threads;
+    return idle || far ? threads : 1;
+  }
 };
+
+// A task's place: which direction, which rows, which member of their crew.
+struct Place {
+  int d, group, member;
+  Place(const Division& division, int task)
+      : d(task / division.members / division.groups), group(task / division.members % division.groups),
+        member(task % division.members) {}
+};
+
+// Where the members of a crew meet, if there are several.
+struct Crew {
+  Barrier* barrier;
+  ELMAN_INLINE void meet() const {
+    if (barrier) meet_at(barrier);
+  }
+};
+
+inline Crew place_crew(const Division& division, Arena& arena) {
+  char* memory = division.members > 1 ? arena.take<char>(barrier_bytes) : nullptr;
+  return {memory ? make_barrier(memory, division.members) : nullptr};
+}
 
 // The rows of one task, and where each of them is in time.
 struct TaskRows {

@@ -27,40 +27,50 @@ struct StepScratch {
         after(arena.take<T*>(rows)), net(arena.take<T>(rows * stride)), c(arena.take<T>(rows * Hp)) {}
 };
 
-// Streams [first, last), at most step_rows of them.
+// Some vectors of units of streams [first, last), at most step_rows of them.
 template <class C, class T>
-void step_streams(const StepCall<T>& call, const Layout<C, T>& at, const ForwardWeights<T>& w, Index first, Index last,
-                  const StepScratch<T>& mine) {
+void step_streams(const StepCall<T>& call, const Layout<C, T>& at, const ForwardWeights<T>& w, Columns units, Index first,
+                  Index last, const StepScratch<T>& mine) {
+  constexpr int G = C::gates;
   const Index n = last - first;
+  const Units own = Units::of<T>(units, at.H);
   for (Index i = 0; i < n; i++) {
     const Index stream = first + i;
     mine.before[i] = call.h + stream * at.H;
     mine.after[i] = call.h_n + stream * at.H;
     if (call.x) mine.x[i] = call.x + stream * at.I;
     mine.nets[i] = call.x ? mine.net + i * at.stride : w.ih + call.codes[stream] * at.stride;
-    if (C::has_cell) copy_padded(mine.c + i * at.Hp, call.c + stream * at.H, at.H);
+    if (C::has_cell) copy_padded(mine.c + i * at.Hp + own.first, call.c + stream * at.H + own.first, own.count);
   }
-  if (call.x) rows_times_panels<T, units_per_group<C> * C::gates>(n, at.I, {mine.x}, w.ih, at.width, w.bias, mine.nets);
-  forward_step<C, T>(at, w, n, mine.before, mine.after, mine.nets, mine.c, nullptr);
+  if (call.x)
+    rows_times_panels<T, units_per_group<C> * G>(n, at.I, {mine.x}, w.ih, at.width, {units.first * G, units.last * G},
+                                                 w.bias, mine.nets);
+  forward_step<C, T>(at, w, units, n, {mine.before, mine.after, mine.nets, mine.c, nullptr, nullptr, nullptr});
   if (C::has_cell)
-    for (Index i = 0; i < n; i++) copy(call.c_n + (first + i) * at.H, mine.c + i * at.Hp, at.H);
+    for (Index i = 0; i < n; i++)
+      copy(call.c_n + (first + i) * at.H + own.first, mine.c + i * at.Hp + own.first, own.count);
 }
 
+// Tasks take streams or, of few streams, units.
 template <class C, class T>
 void step(const StepCall<T>& call) {
-  const Layout<C, T> at(Shape{1, call.N, call.I, call.H, 1});
+  const Shape shape{1, call.N, call.I, call.H, 1};
+  const Layout<C, T> at(shape);
   Arena packed(const_cast<char*>(reinterpret_cast<const char*>(call.packed)));
   const ForwardWeights<T> w = place_weights(at, call.x == nullptr, packed);
-  const Division division(call.threads, Shape{1, call.N, call.I, call.H, 1}, C::gates);
-  for_tasks(call.threads, division.groups, [&](int task) {
-    const Index begin = call.N * task / division.groups, end = call.N * (task + 1) / division.groups;
-    const Index rows = end - begin < step_rows ? end - begin : step_rows;
+  const Division division(call.threads, call.threads, shape, C::gates, sizeof(T));
+  const Team team(division.tasks() > 1 ? call.threads : 1);
+  for_tasks(team, division.tasks(), [&](int task) {
+    const Place place(division, task);
+    const Columns streams = share_of(call.N, 1, place.group, division.groups);
+    const Columns units = share_of(at.units, units_per_group<C>, place.member, division.members);
+    const Index count = streams.last - streams.first, rows = count < step_rows ? count : step_rows;
     Arena measure(nullptr);
     StepScratch<T>(measure, rows, at.stride, at.Hp);
     Arena memory(static_cast<char*>(scratch(std::size_t(measure.used()) + 64)));
     const StepScratch<T> mine(memory, rows, at.stride, at.Hp);
-    strips(end - begin, int(step_rows), [&](Index first, int count) {
-      step_streams<C, T>(call, at, w, begin + first, begin + first + count, mine);
+    strips(count, int(step_rows), [&](Index first, int n) {
+      step_streams<C, T>(call, at, w, units, streams.first + first, streams.first + first + n, mine);
     });
   });
 }

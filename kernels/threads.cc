@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -24,19 +26,22 @@ void pause() {
 #endif
 }
 
+}  // namespace
+
 // One parallel region at a time.  A region is announced by a new `round`; every worker takes part in every round, so
 // that the caller knows that none still looks at the last one when it starts the next.
 class Pool {
  public:
   explicit Pool(int workers) {
-    for (int i = 0; i < workers; i++) threads_.emplace_back([this] { work(); });
+    try {
+      for (int i = 0; i < workers; i++) threads_.emplace_back([this] { work(); });
+    } catch (...) {
+      finish();
+      throw;
+    }
   }
 
-  ~Pool() {
-    stop_.store(true, std::memory_order_relaxed);
-    announce();
-    for (auto& thread : threads_) thread.join();
-  }
+  ~Pool() { finish(); }
 
   int workers() const { return int(threads_.size()); }
 
@@ -55,6 +60,12 @@ class Pool {
   }
 
  private:
+  void finish() {
+    stop_.store(true, std::memory_order_relaxed);
+    announce();
+    for (auto& thread : threads_) thread.join();
+  }
+
   void announce() {
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
@@ -82,6 +93,8 @@ class Pool {
   void (*body_)(void*, int) = nullptr;
   void* context_ = nullptr;
 };
+
+namespace {
 
 // The pool and its lock are never destroyed: threads may outlive static destructors, and a child made by fork() has
 // the pool's memory but none of its threads, so it leaves both behind and starts anew.
@@ -111,21 +124,62 @@ struct Scratch {
 
 }  // namespace
 
-void run_tasks(int threads, int tasks, void (*body)(void*, int), void* context) {
-  const int workers = tasks > 1 ? threads - 1 : 0;
+Team::Team(int threads) {
   Shared& mine = the_shared();
-  if (workers > 0 && mine.lock.try_lock()) {
-    std::lock_guard<std::mutex> hold(mine.lock, std::adopt_lock);
-    if (!mine.pool || mine.pool->workers() != workers) {
-      delete mine.pool;
-      mine.pool = nullptr;
-      mine.pool = new Pool(workers);
+  if (threads < 2 || !mine.lock.try_lock()) return;
+  if (!mine.pool || mine.pool->workers() != threads - 1) {
+    delete mine.pool;
+    mine.pool = nullptr;
+    try {
+      mine.pool = new Pool(threads - 1);
+    } catch (const std::system_error&) {  // the system gives no more threads
+      mine.lock.unlock();
+      return;
     }
-    mine.pool->run(tasks, body, context);
-  } else {
-    for (int task = 0; task < tasks; task++) body(context, task);
   }
+  pool_ = mine.pool;
+  threads_ = threads;
 }
+
+Team::~Team() {
+  if (pool_) the_shared().lock.unlock();
+}
+
+int Team::threads() const { return threads_; }
+
+void Team::run(int tasks, void (*body)(void*, int), void* context) const {
+  if (pool_ && tasks > 1) return pool_->run(tasks, body, context);
+  for (int task = 0; task < tasks; task++) body(context, task);
+}
+
+class Barrier {
+ public:
+  explicit Barrier(int members) : members_(members) {}
+
+  void meet() {
+    const unsigned round = round_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members_ - 1) {
+      arrived_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    for (int i = 0; round_.load(std::memory_order_acquire) == round; i++) {
+      if (i < spins) pause();
+      else std::this_thread::yield();
+    }
+  }
+
+ private:
+  const int members_;
+  std::atomic<int> arrived_{0};
+  std::atomic<unsigned> round_{0};
+};
+
+static_assert(sizeof(Barrier) <= barrier_bytes && std::is_trivially_destructible_v<Barrier>);
+
+Barrier* make_barrier(void* memory, int members) { return new (memory) Barrier(members); }
+
+void meet_at(Barrier* barrier) { barrier->meet(); }
 
 void* scratch(std::size_t bytes) {
   thread_local Scratch own;

@@ -3,15 +3,46 @@
 // The pool sleeps unless it works: torch's own operators run on the same cores between ours, and two pools that spin
 // against each other cost more than a wake-up.  A worker spins for a few microseconds after a task, for the next one
 // often follows at once, then waits in the kernel.
+//
+// No function stands in this header: kernels.cc is compiled for several instruction sets, and would bring a copy of it
+// for each.
 #pragma once
 #include <cstddef>
 
 namespace elman {
 
-// Runs body(context, task) for task = 0 .. tasks-1, on the calling thread and up to threads-1 others; returns when all
-// are done.  A task is run by one thread from its start to its end; which thread is not said.  Calls from several
-// threads at once are safe: one has the pool, the others run their tasks themselves.
-void run_tasks(int threads, int tasks, void (*body)(void* context, int task), void* context);
+class Pool;
+
+// The threads of a call: the calling one and, unless another call has the pool at this moment, threads-1 workers.
+class Team {
+ public:
+  explicit Team(int threads);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  // How many threads there are: 1 where another call has the pool, or no thread can be started.
+  int threads() const;
+
+  // Runs body(context, task) for task = 0 .. tasks-1, and returns when all are done.  A task is run by one thread from
+  // its start to its end; which thread is not said.  Tasks may wait for one another if there are no more of them than
+  // threads.
+  void run(int tasks, void (*body)(void* context, int task), void* context) const;
+
+ private:
+  Pool* pool_ = nullptr;
+  int threads_ = 1;
+};
+
+// Where tasks that run at the same time meet.
+class Barrier;
+inline constexpr std::size_t barrier_bytes = 64;
+
+// Makes a barrier for so many tasks in `memory`, barrier_bytes aligned to 64; it need not be destroyed.
+Barrier* make_barrier(void* memory, int members);
+
+// Returns when all members have called it.
+void meet_at(Barrier* barrier);
 
 // At least `bytes` bytes, aligned to 64, owned by the calling thread and valid until its next call.  It is kept and
 // grows: a training step then meets no page fault.

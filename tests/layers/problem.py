@@ -74,15 +74,19 @@ def run(layer, x, state: tuple[Tensor, ...] | None, *arguments, **options) -> di
     return values | {f"gradient of {name}": g for name, g in zip(sources, gradients, strict=True)}
 
 
-def by_reference(module: nn.Module, x: Tensor, hx, lengths: Tensor | None = None):
-    """What `module` must compute, by the specification; for `run`, like a call of the module itself."""
+def by_reference(module: nn.Module, x: Tensor, hx, lengths: Tensor | None = None, zoneout=()):
+    """What `module` must compute, by the specification; for `run`, like a call of the module itself.
+
+    `zoneout` holds a mask (L, T, N, D·H) or None for each state.
+    """
     state = (hx,) if isinstance(hx, Tensor) else hx
     rows = [reference.Weights(*row) for row in module.all_weights]
     finals, D = [], len(rows) // module.num_layers
     x = x.transpose(0, 1) if module.batch_first else x
     for layer in range(module.num_layers):
         own = slice(layer * D, (layer + 1) * D)
-        x, *after = reference.layer(module._cell, x, lengths, tuple(s[own] for s in state), rows[own])
+        masks = [None if mask is None else mask[layer] for mask in zoneout]
+        x, *after = reference.layer(module._cell, x, lengths, tuple(s[own] for s in state), rows[own], masks)
         finals.append(after)
     after = tuple(torch.cat(s) for s in zip(*finals, strict=True))
     return x.transpose(0, 1) if module.batch_first else x, after if len(after) > 1 else after[0]
@@ -95,8 +99,8 @@ class Reference(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, x, hx, lengths=None):
-        return by_reference(self.module, x, hx, lengths)
+    def forward(self, x, hx, lengths=None, zoneout=()):
+        return by_reference(self.module, x, hx, lengths, zoneout)
 
     def named_parameters(self):
         return self.module.named_parameters()

@@ -89,19 +89,29 @@ struct Strides {
   }
 };
 
+// Large layers are enough work for several threads; of few rows, threads share the units.
+enum class Size { small, large, few_rows };
+
 // A layer and all that its two passes are given.
 template <class T>
 struct Problem {
   CellKind cell;
   Shape shape;
   Array<Index> lengths, order;
-  Strides at_x, at_y, at_dy, at_dx;
-  Array<T> x, h0, c0, weights[2][4], dy, dh_n, dc_n;
+  Strides at_x, at_y, at_dy, at_dx, at_keep;
+  Array<T> x, h0, c0, keep_h, keep_c, weights[2][4], dy, dh_n, dc_n;
   bool trains, wants_x, wants_h0, wants_c0, wants[2][4];
 
-  explicit Problem(Random& random, bool large) : cell(CellKind(random.whole(0, 3))) {
-    if (large) shape = {random.whole(6, 12), random.whole(7, 20), random.whole(40, 70), random.whole(48, 80), 0};
-    else shape = {random.whole(0, 9), random.whole(0, 9), random.whole(1, 36), random.whole(1, 36), 0};
+  Problem(Random& random, Size size) : cell(CellKind(random.whole(0, 3))) {
+    switch (size) {
+      case Size::small: shape = {random.whole(0, 9), random.whole(0, 9), random.whole(1, 36), random.whole(1, 36), 0}; break;
+      case Size::large:
+        shape = {random.whole(6, 12), random.whole(7, 20), random.whole(40, 70), random.whole(48, 80), 0};
+        break;
+      case Size::few_rows:
+        shape = {random.whole(20, 40), random.whole(1, 3), random.whole(1, 70), random.whole(112, 230), 0};
+        break;
+    }
     shape.D = random.whole(1, 2);
     draw_lengths(random);
     const auto& s = shape;
@@ -119,6 +129,9 @@ struct Problem {
       c0 = Array<T>::random(random, state, 1);
       dc_n = maybe(state, 0.7);
     }
+    at_keep = Strides::any(random, s, s.D * s.H, true);
+    if (random.chance(0.3)) keep_h = masks(random, at_keep.size);
+    if (cell == CellKind::lstm && random.chance(0.3)) keep_c = masks(random, at_keep.size);
     const bool biases[] = {random.chance(0.8), random.chance(0.8)};
     for (Index d = 0; d < s.D; d++) {
       weights[d][0] = Array<T>::random(random, rows * s.I, 1 / std::sqrt(double(s.I)));
@@ -143,10 +156,18 @@ struct Problem {
                      [&](Index a, Index b) { return lengths.data()[a] > lengths.data()[b]; });
   }
 
+  // Zoneout of 0, 1 and, as in evaluation, between.
+  static Array<T> masks(Random& random, Index size) {
+    Array<T> array(size, T(0), random.chance(0.5));
+    for (T& number : array) number = T(random.whole(0, 2)) / 2;
+    return array;
+  }
+
   std::string text() const {
     return std::string(cell_names[int(cell)]) + (sizeof(T) == 4 ? " float" : " double") + " T " +
            std::to_string(shape.T) + " N " + std::to_string(shape.N) + " I " + std::to_string(shape.I) + " H " +
-           std::to_string(shape.H) + " D " + std::to_string(shape.D) + (lengths.data() ? " with lengths" : "");
+           std::to_string(shape.H) + " D " + std::to_string(shape.D) + (lengths.data() ? " with lengths" : "") +
+           (keep_h.data() || keep_c.data() ? " with zoneout" : "");
   }
 };
 
@@ -212,7 +233,8 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   for (std::size_t i = 0; i < numbers.size(); i++) numbers[i] = Index(i * i + 3 * i) % s.I;
   const Sequence<const T> x{coded ? nullptr : p.x.data(), p.at_x.time, p.at_x.row};
   const Codes codes{coded ? numbers.data() : nullptr, 1, s.T};
-  ForwardCall<T> forward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), {},
+  const Zoneout<T> zoneout{{p.keep_h.data(), p.at_keep.time, p.at_keep.row}, {p.keep_c.data(), p.at_keep.time, p.at_keep.row}};
+  ForwardCall<T> forward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, {},
                          {r.y.data(), p.at_y.time, p.at_y.row}, r.h_n.data(), r.c_n.data(), r.saved.data()};
   for (Index d = 0; d < s.D; d++) {
     const auto& w = p.weights[d];
@@ -227,7 +249,7 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   if (wants_x) r.dx = Array<T>(p.at_dx.size, nan);
   if (p.wants_h0) r.dh0 = Array<T>(state, nan);
   if (p.wants_c0) r.dc0 = Array<T>(state, nan);
-  BackwardCall<T> backward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), {},
+  BackwardCall<T> backward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, {},
                            {r.y.data(), p.at_y.time, p.at_y.row}, r.saved.data(),
                            {p.dy.data(), p.at_dy.time, p.at_dy.row}, p.dh_n.data(), p.dc_n.data(),
                            {r.dx.data(), p.at_dx.time, p.at_dx.row}, r.dh0.data(), r.dc0.data(), {}};
@@ -271,8 +293,8 @@ bool has_kinks(const Problem<T>& problem) {
 }
 
 template <class T>
-void check_one(Random& random, bool large) {
-  const Problem<T> problem(random, large);
+void check_one(Random& random, Size size) {
+  const Problem<T> problem(random, size);
   const Results<T> portable = run(*usable_tables().back(), problem, 1);
   for (const Table* table : usable_tables()) {
     const int threads = int(random.whole(2, 4));
@@ -292,7 +314,7 @@ void check_at_once(Random& random) {
   std::vector<Problem<float>> problems;
   std::vector<Results<float>> expected;
   for (int i = 0; i < 4; i++) {
-    problems.emplace_back(random, true);
+    problems.emplace_back(random, i < 2 ? Size::large : Size::few_rows);
     expected.push_back(run(table, problems.back(), 3));
   }
   std::vector<std::thread> callers;
@@ -307,7 +329,7 @@ void check_at_once(Random& random) {
 // A child made by fork() has the memory of the pool, but none of its threads.
 void check_child(Random& random) {
   const Table& table = *usable_tables().front();
-  const Problem<float> problem(random, true);
+  const Problem<float> problem(random, random.chance(0.5) ? Size::large : Size::few_rows);
   const Results<float> expected = run(table, problem, 3);
   const pid_t child = fork();
   if (child == 0) {
@@ -341,9 +363,9 @@ int main(int arguments, char** words) {
   Random random(seed);
   check_activations(random);
   for (int i = 0; i < cases; i++) {
-    const bool large = i % 8 == 0;  // enough work for several threads
-    if (random.chance(0.5)) check_one<float>(random, large);
-    else check_one<double>(random, large);
+    const Size size = i % 8 == 0 ? Size::large : i % 24 == 1 ? Size::few_rows : Size::small;
+    if (random.chance(0.5)) check_one<float>(random, size);
+    else check_one<double>(random, size);
     if (i % 50 == 0) check_at_once(random);
     if (i % 50 == 25) check_child(random);
   }

@@ -175,6 +175,73 @@ def check_weights(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, weights: 
             )
 
 
+Mask = Tensor | float | None
+"""How much of a state stays as it was before a step."""
+
+
+def as_zoneout(
+    zoneout: Sequence[Mask] | None,
+    weight: Tensor,
+    layers: int,
+    shapes: Sequence[tuple[int, int, int]],
+    batch_first: bool = False,
+    batched: bool = True,
+) -> tuple[Tensor | None, ...]:
+    """The masks of L layers, one for each state, as (L, T, N, D·H) in the dtype of the weight.
+
+    Parameters
+    ----------
+    zoneout : a mask for each state that lies as the output does, with L before it if it differs between layers
+    shapes : (T, N, D·H) of each state
+    """
+    if zoneout is None:
+        return ()
+    if not isinstance(zoneout, tuple | list) or len(zoneout) != len(shapes):
+        raise TypeError(
+            f"zoneout is {_kind(zoneout)}; expected a pair (hidden, cell) of masks, of which one may be None"
+            if len(shapes) == 2
+            else f"zoneout is {_kind(zoneout)}; expected one mask"
+        )
+    masks: list[Tensor | None] = []
+    for name, mask, (T, N, DH) in zip(("hidden", "cell"), zoneout, shapes, strict=False):
+        if mask is None:
+            masks.append(None)
+            continue
+        if not isinstance(mask, Tensor | float | int) or isinstance(mask, bool):
+            raise TypeError(f"zoneout of the {name} state is {_kind(mask)}; expected a Tensor, a number or None")
+        given = torch.as_tensor(mask, dtype=weight.dtype, device=weight.device)
+        shape = ((N, T, DH) if batch_first else (T, N, DH)) if batched else (T, DH)
+        letters = ("(L, N, T, D·H)" if batch_first else "(L, T, N, D·H)") if batched else "(L, T, D·H)"
+        try:
+            given = given.expand(layers, *shape)
+        except RuntimeError:
+            raise ValueError(
+                f"zoneout of the {name} state has shape {tuple(given.shape)}; expected {letters} = {(layers, *shape)},"
+                " or what expands to it"
+            ) from None
+        masks.append(given.unsqueeze(2) if not batched else given.transpose(1, 2) if batch_first else given)
+    return tuple(masks)
+
+
+def check_zoneout(x: Tensor, h0: Tensor, c0: Tensor | None, keep_h: Tensor | None, keep_c: Tensor | None) -> None:
+    """Check one layer's masks against its other tensors: (T, N, D·H) each."""
+    for name, mask, state in (("keep_h", keep_h, h0), ("keep_c", keep_c, c0)):
+        if mask is None:
+            continue
+        if state is None:
+            raise TypeError("keep_c is given; only an LSTM has a cell state that can be kept")
+        shape = (x.shape[0], x.shape[1], state.shape[0] * state.shape[2])
+        if mask.shape != shape or mask.dtype != state.dtype:
+            raise ValueError(
+                f"{name} has shape {tuple(mask.shape)} and dtype {_short(mask.dtype)}; expected (T, N, D·H) = {shape}"
+                f" and {_short(state.dtype)}"
+            )
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list) else "")
+
+
 def _short(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
@@ -184,7 +251,7 @@ def _wrong_input(name: str, tensor: Tensor, letters: str, input_size: int) -> st
 
 
 def _wrong_kind_of_state(state: object, number: int, letters: tuple[str, ...]) -> str:
-    got = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
+    got = _kind(state)
     if number == 1:
         return f"hx is {got}; expected one Tensor {_shown(letters)}: only an LSTM carries a pair of states"
     return f"hx is or holds {got}; expected a pair (hidden, cell) of Tensors {_shown(letters)}"

@@ -52,13 +52,14 @@ def forward(
     lengths: Tensor | None,
     state: Sequence[Tensor],
     weights: Sequence[Tensor | None],
+    zoneout: reference.Zoneout = (),
 ) -> reference.State:
     """One layer by the reference: the arguments of the operator `layer`, and (y, h_n[, c_n]) as it returns them."""
     D = state[0].shape[0]
     each = len(weights) // D
     rows = [reference.Weights(*weights[d * each : (d + 1) * each]) for d in range(D)]  # type: ignore[arg-type]
     with torch.autocast("cpu", enabled=False):  # other devices than CPU and meta do not come here
-        return reference.layer(cell, x, lengths, tuple(state), rows)
+        return reference.layer(cell, x, lengths, tuple(state), rows, zoneout)
 
 
 def gradients(
@@ -67,6 +68,7 @@ def gradients(
     inputs: Sequence[Tensor | None],
     wanted: Sequence[bool],
     cotangents: Sequence[Tensor | None],
+    zoneout: reference.Zoneout,
 ) -> tuple[Tensor, ...]:
     """Gradients by autograd through the reference; differentiable again where grad mode is on.
 
@@ -75,6 +77,7 @@ def gradients(
     inputs : x, h0, c0 and the weights
     wanted : which of them
     cotangents : of y, h_n and c_n; None for zeros
+    zoneout : of h and c
 
     Returns
     -------
@@ -86,7 +89,8 @@ def gradients(
         x, h0, c0, *weights = [t if t is None else t.view_as(t) for t in inputs]
         assert x is not None
         assert h0 is not None
-        outputs = forward(cell, x, lengths, (h0,) if c0 is None else (h0, c0), weights)
+        state = (h0,) if c0 is None else (h0, c0)
+        outputs = forward(cell, x, lengths, state, weights, zoneout[: len(state)])
         given = [(o, c) for o, c in zip(outputs, cotangents, strict=False) if c is not None and o.requires_grad]
         sources = [t for t, want in zip((x, h0, c0, *weights), wanted, strict=True) if want and t is not None]
         return torch.autograd.grad(

@@ -13,9 +13,17 @@ from torch.autograd import forward_ad
 from torch.nn.functional import one_hot
 
 from elman.layers import fallback, operators
-from elman.layers.checks import as_lengths, check_input, check_lengths, check_states, check_weights
+from elman.layers.checks import (
+    Mask,
+    as_lengths,
+    as_zoneout,
+    check_input,
+    check_lengths,
+    check_states,
+    check_weights,
+)
 from elman.layers.other_devices import Stack
-from elman.layers.reference import GRU, LSTM, RNN_RELU, RNN_TANH, State, Weights
+from elman.layers.reference import GRU, LSTM, RNN_RELU, RNN_TANH, State, Weights, Zoneout
 from elman.layers.state import LSTMState
 
 
@@ -27,6 +35,7 @@ def rnn(
     lengths: Tensor | Sequence[int] | None = None,
     nonlinearity: str = "tanh",
     batch_first: bool = False,
+    zoneout: Mask = None,
 ) -> tuple[Tensor, Tensor]:
     """Run one simple recurrent layer: h_t = f(U x_t + b_ih + W h_{t-1} + b_hh).
 
@@ -43,6 +52,8 @@ def rnn(
     nonlinearity : "tanh" or "relu"
     batch_first : bool
         Default False: time-major is how the kernels walk.
+    zoneout : Tensor (T, N, D·H), or (N, T, D·H) with `batch_first`, or what expands to it; default None
+        How much of each unit's state stays as it was before the step (`elman.layers.zoneout_mask`).
 
     Returns
     -------
@@ -68,7 +79,8 @@ def rnn(
     if nonlinearity not in NONLINEARITIES:
         raise ValueError(f"nonlinearity is {nonlinearity!r}; expected 'tanh' or 'relu'")
     state = None if hx is None else (hx,)
-    output, h_n = _one_layer(NONLINEARITIES[nonlinearity], input, state, weights, lengths, batch_first)
+    cell, masks = NONLINEARITIES[nonlinearity], None if zoneout is None else (zoneout,)
+    output, h_n = _one_layer(cell, input, state, weights, lengths, batch_first, masks)
     return output, h_n
 
 
@@ -79,6 +91,7 @@ def gru(
     *,
     lengths: Tensor | Sequence[int] | None = None,
     batch_first: bool = False,
+    zoneout: Mask = None,
 ) -> tuple[Tensor, Tensor]:
     """Run one GRU layer; `reference.gru` has its equations.
 
@@ -93,7 +106,8 @@ def gru(
     >>> torch.equal(elman.layers.functional.gru(x, None, [row])[0], layer(x)[0])
     True
     """
-    output, h_n = _one_layer(GRU, input, None if hx is None else (hx,), weights, lengths, batch_first)
+    state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
+    output, h_n = _one_layer(GRU, input, state, weights, lengths, batch_first, masks)
     return output, h_n
 
 
@@ -104,11 +118,13 @@ def lstm(
     *,
     lengths: Tensor | Sequence[int] | None = None,
     batch_first: bool = False,
+    zoneout: tuple[Mask, Mask] | None = None,
 ) -> tuple[Tensor, LSTMState]:
     """Run one LSTM layer; `reference.lstm` has its equations.
 
     Parameters, results and errors are those of `rnn`, with a pair of states and weights of 4·H rows in the order
-    i, f, g, o. With w_hr (P, H) the output and the hidden state have P units; this runs on the reference.
+    i, f, g, o, and a pair for `zoneout`, of h and of c, of which one may be None. With w_hr (P, H) the output and the
+    hidden state have P units; this runs on the reference.
 
     Examples
     --------
@@ -119,7 +135,7 @@ def lstm(
     >>> torch.equal(elman.layers.functional.lstm(x, None, [row])[0], layer(x)[0])
     True
     """
-    output, h_n, c_n = _one_layer(LSTM, input, hx, weights, lengths, batch_first)
+    output, h_n, c_n = _one_layer(LSTM, input, hx, weights, lengths, batch_first, zoneout)
     return output, LSTMState(h_n, c_n)
 
 
@@ -133,6 +149,7 @@ def _one_layer(
     weights: Sequence[Weights],
     lengths: Tensor | Sequence[int] | None,
     batch_first: bool,
+    zoneout: Sequence[Mask] | None,
 ) -> State:
     """Check the arguments of `rnn`, `gru` and `lstm`, and run the layer."""
     if len(weights) not in (1, 2):
@@ -151,7 +168,9 @@ def _one_layer(
         else check_states(state, first.w_ih, shapes, ("D", "N", "H"))
     )
     flat = [w for row in weights for w in (row[:4] if first.w_hr is None else row)]
-    y, *after = layer(cell, x, None if lengths is None else as_lengths(lengths, N), state, flat, batch_first)
+    outputs = [(x.shape[0], N, D * s.shape[2]) for s in state]
+    masks = [m if m is None else m[0] for m in as_zoneout(zoneout, first.w_ih, 1, outputs, batch_first)]
+    y, *after = layer(cell, x, None if lengths is None else as_lengths(lengths, N), state, flat, batch_first, masks)
     return (y.transpose(0, 1) if batch_first else y, *after)
 
 
@@ -162,6 +181,7 @@ def layer(
     state: State,
     weights: Sequence[Tensor | None],
     batch_first: bool = False,
+    zoneout: Zoneout = (),
 ) -> State:
     """Run one layer by whatever can: the kernels, torch's operators on other devices, or the reference.
 
@@ -175,6 +195,7 @@ def layer(
     weights : 4 a direction, one after the other; 5 with a projection
     batch_first : bool
         How y shall lie in memory; all shapes here are time-major.
+    zoneout : (T, N, D·H) or None for each state; or empty
 
     Returns
     -------
@@ -183,21 +204,27 @@ def layer(
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
         x = as_vectors(x, _input_size(weights), h0.dtype)
+        if any(mask is not None for mask in zoneout):
+            fallback.say(f"Zoneout on {x.device.type}")
+            return fallback.forward(cell, x, lengths, state, weights, zoneout)
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
     if not (x.is_floating_point() or torch.compiler.is_compiling()) and 0 < x.numel() < _input_size(weights):
         x, weights = _only_what_occurs(x, weights)
     dtype = x.dtype if x.is_floating_point() else h0.dtype
-    if what := beyond_the_kernels(dtype, projection=len(weights) != 4 * h0.shape[0]):
+    what = beyond_the_kernels(dtype, projection=len(weights) != 4 * h0.shape[0])
+    if any(mask is not None and mask.requires_grad for mask in zoneout):
+        what = what or "Zoneout by a mask that has a gradient"
+    if what:
         x = as_vectors(x, _input_size(weights), h0.dtype)
         fallback.say(what)
         if len(weights) == 4 * h0.shape[0]:
             check_weights(cell, x, h0, c0, weights)
         if lengths is not None and not torch.compiler.is_compiling():
             check_lengths(lengths, x.shape[1], x.shape[0])
-        return fallback.forward(cell, x, lengths, state, weights)
+        return fallback.forward(cell, x, lengths, state, weights, zoneout)
     if torch.is_grad_enabled() and _needs_gradients(x, state, weights):
-        return operators.differentiable_layer(cell, batch_first, lengths, x, h0, c0, *weights)
-    return tuple(operators.run_layer(cell, x, lengths, h0, c0, weights, batch_first, False))
+        return operators.differentiable_layer(cell, batch_first, lengths, zoneout, x, h0, c0, *weights)
+    return tuple(operators.run_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *zoneout))
 
 
 def as_vectors(x: Tensor, input_size: int, dtype: torch.dtype) -> Tensor:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from elman.layers import fallback
-from elman.layers.checks import check_lengths, check_weights
+from elman.layers.checks import check_lengths, check_weights, check_zoneout
+from elman.layers.reference import Zoneout
 
 if TYPE_CHECKING:
     from elman import _kernels
@@ -33,12 +34,13 @@ DTYPES = (torch.float32, torch.float64)
 _library: Any = torch.library.Library("elman", "DEF")  # type: ignore[no-untyped-call]
 _library.define(
     "layer(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, bool batch_first,"
-    " bool save) -> Tensor[]",
+    " bool save, Tensor? keep_h=None, Tensor? keep_c=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 _library.define(
     "layer_backward(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, Tensor y,"
-    " Tensor saved, Tensor? dy, Tensor? dh_n, Tensor? dc_n, bool[] wanted) -> Tensor[]",
+    " Tensor saved, Tensor? dy, Tensor? dh_n, Tensor? dc_n, bool[] wanted, Tensor? keep_h=None,"
+    " Tensor? keep_c=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 
@@ -52,20 +54,25 @@ def _layer(
     weights: Sequence[Tensor | None],
     batch_first: bool,
     save: bool,
+    keep_h: Tensor | None = None,
+    keep_c: Tensor | None = None,
 ) -> list[Tensor]:
-    """Forward on the CPU. `batch_first` says how y lies in memory; x may lie in any way."""
+    """Forward on the CPU. `batch_first` says how y lies in memory; x and the zoneout may lie in any way."""
     check_weights(cell, x, h0, c0, weights)
+    check_zoneout(x, h0, c0, keep_h, keep_c)
     T, N, I = _sizes(x, weights)  # noqa: E741
     D, _, H = h0.shape
     if lengths is not None:
         check_lengths(lengths, N, T)
         lengths = lengths.contiguous()
     x, h0, c0, *weights = _regular(x, h0, c0, weights)
+    keep_h, keep_c = _rows_or_none(keep_h), _rows_or_none(keep_c)
     outputs = _outputs(cell, x, h0, c0, batch_first, save)
     y, h_n = outputs[:2]
     _kernels.forward(
         cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
-        *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
+        *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0),
+        [_placed(keep_h), _placed(keep_c)], [_address(w) for w in weights],
         *_placed(y), h_n.data_ptr(), 0 if c0 is None else outputs[2].data_ptr(),
         outputs[-1].data_ptr() if save else 0,
     )  # fmt: skip
@@ -81,8 +88,11 @@ def _fake_layer(
     weights: Sequence[Tensor | None],
     batch_first: bool,
     save: bool,
+    keep_h: Tensor | None = None,
+    keep_c: Tensor | None = None,
 ) -> list[Tensor]:
     check_weights(cell, x, h0, c0, weights)
+    check_zoneout(x, h0, c0, keep_h, keep_c)
     x, h0, c0, *_ = _regular(x, h0, c0, ())
     return _outputs(cell, x, h0, c0, batch_first, save)
 
@@ -100,6 +110,8 @@ def _layer_backward(
     dh_n: Tensor | None,
     dc_n: Tensor | None,
     wanted: Sequence[bool],
+    keep_h: Tensor | None = None,
+    keep_c: Tensor | None = None,
 ) -> list[Tensor]:
     """Backward on the CPU: the wanted gradients among those of x, h0, c0 and the weights, in this order.
 
@@ -112,11 +124,13 @@ def _layer_backward(
         torch.empty_like(t) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)
     ]
     dx, dh0, dc0, *dweights = gradients
-    y, dy, lengths = _rows(y), None if dy is None else _rows(dy), _contiguous(lengths)
+    y, dy, lengths = _rows(y), _rows_or_none(dy), _contiguous(lengths)
+    keep_h, keep_c = _rows_or_none(keep_h), _rows_or_none(keep_c)
     dh_n, dc_n = _contiguous(dh_n), _contiguous(dc_n)
     _kernels.backward(
         cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
-        *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0), [_address(w) for w in weights],
+        *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0),
+        [_placed(keep_h), _placed(keep_c)], [_address(w) for w in weights],
         *_placed(y), saved.data_ptr(), *_placed(dy), _address(dh_n), _address(dc_n),
         *_placed(dx), _address(dh0), _address(dc0), [_address(g) for g in dweights],
     )  # fmt: skip
@@ -136,6 +150,8 @@ def _fake_layer_backward(
     dh_n: Tensor | None,
     dc_n: Tensor | None,
     wanted: Sequence[bool],
+    keep_h: Tensor | None = None,
+    keep_c: Tensor | None = None,
 ) -> list[Tensor]:
     inputs = _regular(x, h0, c0, weights)
     return [torch.empty_like(t) for t, want in zip(inputs, wanted, strict=True) if t is not None and want]
@@ -173,6 +189,10 @@ def _rows(x: Tensor) -> Tensor:
     return x if x.dim() == 2 or x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
 
 
+def _rows_or_none(x: Tensor | None) -> Tensor | None:
+    return None if x is None else _rows(x)
+
+
 def _contiguous(x: Tensor | None) -> Tensor | None:
     return None if x is None else x.contiguous()
 
@@ -195,7 +215,9 @@ run_layer_backward: Callable[..., list[Tensor]] = torch.ops.elman.layer_backward
 
 
 class Recurrence(torch.autograd.Function):
-    """One layer with its gradients: arguments cell, batch_first, lengths, x, h0, c0, *weights; returns (y, h_n[, c_n]).
+    """One layer with its gradients; returns (y, h_n[, c_n]).
+
+    Arguments: cell, batch_first, lengths, zoneout of h and c (no gradient), x, h0, c0, *weights.
 
     Only the gradients that are needed are computed. The backward pass reads y, so y must not be changed in place.
     """
@@ -206,14 +228,16 @@ class Recurrence(torch.autograd.Function):
         cell: int,
         batch_first: bool,
         lengths: Tensor | None,
+        keep_h: Tensor | None,
+        keep_c: Tensor | None,
         x: Tensor,
         h0: Tensor,
         c0: Tensor | None,
         *weights: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        *outputs, saved = run_layer(cell, x, lengths, h0, c0, weights, batch_first, True)
+        *outputs, saved = run_layer(cell, x, lengths, h0, c0, weights, batch_first, True, keep_h, keep_c)
         ctx.cell = cell
-        ctx.save_for_backward(lengths, outputs[0], saved, x, h0, c0, *weights)
+        ctx.save_for_backward(lengths, keep_h, keep_c, outputs[0], saved, x, h0, c0, *weights)
         ctx.set_materialize_grads(False)
         return tuple(outputs)
 
@@ -221,28 +245,32 @@ class Recurrence(torch.autograd.Function):
     def backward(
         ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None
     ) -> tuple[Tensor | None, ...]:
-        lengths, y, saved, x, h0, c0, *weights = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[3:]
+        lengths, keep_h, keep_c, y, saved, x, h0, c0, *weights = ctx.saved_tensors
+        wanted, fixed = ctx.needs_input_grad[5:], (None,) * 5
         if dy is None and dh_n is None and dc_n is None:
-            return (None,) * (3 + len(wanted))
+            return fixed + (None,) * len(wanted)
+        inputs, cotangents, zoneout = (x, h0, c0, *weights), (dy, dh_n, dc_n), (keep_h, keep_c)
         gradients = iter(
-            fallback.gradients(ctx.cell, lengths, (x, h0, c0, *weights), wanted, (dy, dh_n, dc_n))
-            if _to_be_transformed(dy, dh_n, dc_n)
-            else run_layer_backward(ctx.cell, x, lengths, h0, c0, weights, y, saved, dy, dh_n, dc_n, wanted)
+            fallback.gradients(ctx.cell, lengths, inputs, wanted, cotangents, zoneout)
+            if _to_be_transformed(*cotangents)
+            else run_layer_backward(ctx.cell, x, lengths, h0, c0, weights, y, saved, *cotangents, wanted, *zoneout)
         )
-        return None, None, None, *(next(gradients) if want else None for want in wanted)
+        return *fixed, *(next(gradients) if want else None for want in wanted)
 
 
 def differentiable_layer(
-    cell: int, batch_first: bool, lengths: Tensor | None, *inputs: Tensor | None
+    cell: int, batch_first: bool, lengths: Tensor | None, zoneout: Zoneout, *inputs: Tensor | None
 ) -> tuple[Tensor, ...]:
     """`Recurrence` applied; inputs are x, h0, c0 and the weights."""
+    keep_h, keep_c = (*zoneout, None, None)[:2]
     if torch.compiler.is_compiling():
         # torch.compile refuses a Function that is given one tensor twice: tied weights, or zeros for both states.
         inputs = tuple(
             t.view_as(t) if t is not None and any(t is u for u in inputs[:i]) else t for i, t in enumerate(inputs)
         )
-    outputs: tuple[Tensor, ...] = Recurrence.apply(cell, batch_first, lengths, *inputs)  # type: ignore[no-untyped-call]
+    outputs: tuple[Tensor, ...] = Recurrence.apply(  # type: ignore[no-untyped-call]
+        cell, batch_first, lengths, keep_h, keep_c, *inputs
+    )
     return outputs
 
 

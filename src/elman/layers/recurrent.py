@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.types import Device
 
 from elman.layers import reference, stack
-from elman.layers.checks import check_size
+from elman.layers.checks import Mask, check_size
 from elman.layers.fallback import say
 from elman.layers.functional import NONLINEARITIES
 from elman.layers.reference import GATES, State
@@ -143,10 +143,14 @@ class RecurrentLayer(nn.Module):
         return Stepper(self._cell, weights, codes)
 
     def _run(
-        self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None, lengths: Lengths
+        self,
+        input: Tensor | PackedSequence,
+        hx: Sequence[Tensor] | None,
+        lengths: Lengths,
+        zoneout: Sequence[Mask] | None,
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run any form of input; the output has the same form."""
-        return stack.run(self, self._cell, self._weights(), input, hx, lengths)
+        return stack.run(self, self._cell, self._weights(), input, hx, lengths, zoneout)
 
 
 class RNN(RecurrentLayer):
@@ -216,11 +220,17 @@ class RNN(RecurrentLayer):
         self.nonlinearity = nonlinearity
 
     @overload
-    def forward(self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None) -> tuple[Tensor, Tensor]: ...
+    def forward(
+        self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None, zoneout: Mask = None
+    ) -> tuple[Tensor, Tensor]: ...
     @overload
     def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
     def forward(
-        self, input: Tensor | PackedSequence, hx: Tensor | None = None, lengths: Lengths = None
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        lengths: Lengths = None,
+        zoneout: Mask = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run the layers over a batch of sequences.
 
@@ -233,13 +243,18 @@ class RNN(RecurrentLayer):
             Layer 0 forwards, layer 0 backwards, layer 1 forwards, ...
         lengths : Tensor or sequence of int, (N,), each in 0..T, in any order; default None: T everywhere
             What lies behind a row's length is not read; outputs there are zero, and the states stand still.
+        zoneout : Tensor or float; default None
+            How much of each unit's state stays as it was before a step (`elman.layers.zoneout_mask`): of the shape of
+            `output`, with L before it where the layers differ, or what expands to it.  Not with a PackedSequence.
 
         Returns
         -------
         output : like `input`, with D·H in place of I
         h_n : like `hx`
         """
-        output, (h_n,) = self._run(input, None if hx is None else (hx,), lengths)
+        output, (h_n,) = self._run(
+            input, None if hx is None else (hx,), lengths, None if zoneout is None else (zoneout,)
+        )
         return output, h_n
 
 
@@ -277,14 +292,22 @@ class GRU(RecurrentLayer):
         super().__init__("GRU", reference.GRU, input_size, hidden_size, num_layers, *options)
 
     @overload
-    def forward(self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None) -> tuple[Tensor, Tensor]: ...
+    def forward(
+        self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None, zoneout: Mask = None
+    ) -> tuple[Tensor, Tensor]: ...
     @overload
     def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
     def forward(
-        self, input: Tensor | PackedSequence, hx: Tensor | None = None, lengths: Lengths = None
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        lengths: Lengths = None,
+        zoneout: Mask = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run the layers over a batch of sequences; arguments and results as in `RNN.forward`."""
-        output, (h_n,) = self._run(input, None if hx is None else (hx,), lengths)
+        output, (h_n,) = self._run(
+            input, None if hx is None else (hx,), lengths, None if zoneout is None else (zoneout,)
+        )
         return output, h_n
 
 
@@ -329,21 +352,30 @@ class LSTM(RecurrentLayer):
 
     @overload
     def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, lengths: Lengths = None
+        self,
+        input: Tensor,
+        hx: tuple[Tensor, Tensor] | None = None,
+        lengths: Lengths = None,
+        zoneout: tuple[Mask, Mask] | None = None,
     ) -> tuple[Tensor, LSTMState]: ...
     @overload
     def forward(
         self, input: PackedSequence, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[PackedSequence, LSTMState]: ...
     def forward(
-        self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None, lengths: Lengths = None
+        self,
+        input: Tensor | PackedSequence,
+        hx: tuple[Tensor, Tensor] | None = None,
+        lengths: Lengths = None,
+        zoneout: tuple[Mask, Mask] | None = None,
     ) -> tuple[Tensor | PackedSequence, LSTMState]:
         """Run the layers over a batch of sequences.
 
         Arguments and results as in `RNN.forward`, but `hx` and the returned state are pairs (hidden, cell): an
-        `LSTMState` or any pair of tensors (L·D, N, H); with a projection the hidden one is (L·D, N, P).
+        `LSTMState` or any pair of tensors (L·D, N, H); with a projection the hidden one is (L·D, N, P).  `zoneout` is
+        a pair as well, of which one may be None: often little of h and much of c is kept (Krueger et al., 2017).
         """
-        output, (h_n, c_n) = self._run(input, hx, lengths)
+        output, (h_n, c_n) = self._run(input, hx, lengths, zoneout)
         return output, LSTMState(h_n, c_n)
 
 

@@ -17,6 +17,8 @@ from torch.nn.functional import linear
 
 State = tuple[Tensor, ...]
 """What a cell carries from step to step: (h,), or (h, c) for the LSTM; each (N, H)."""
+Zoneout = Sequence[Tensor | None]
+"""For each tensor of a state how much of it stays as it was before a step, (T, N, ...), or None; or nothing at all."""
 
 
 class Weights(NamedTuple):
@@ -81,7 +83,7 @@ def with_weights(cell: int, weights: Weights) -> Cell:
 
 
 def scan(
-    cell: Cell, x: Tensor, lengths: Tensor | None, state: State, reverse: bool = False, zoneout: State = ()
+    cell: Cell, x: Tensor, lengths: Tensor | None, state: State, reverse: bool = False, zoneout: Zoneout = ()
 ) -> State:
     """Run one direction over time.
 
@@ -95,7 +97,7 @@ def scan(
     state : tuple of Tensor (N, ...)
     reverse : bool
         Walk from the last step to the first: a row then starts at its own last step.
-    zoneout : tuple of Tensor (T, N, ...), one for each state, or empty
+    zoneout : Tensor (T, N, ...) or None for each state, or empty
         h_t = m ⊙ h_{t-1} + (1 - m) ⊙ h'_t, with h' the cell's (Krueger et al., 2017): masks of 0 and 1 in training,
         their expectation otherwise.
 
@@ -111,7 +113,10 @@ def scan(
     for t in reversed(range(T)) if reverse else range(T):
         new = cell(x[t], state)
         if zoneout:
-            new = tuple(m[t] * old + (1 - m[t]) * after for m, old, after in zip(zoneout, state, new, strict=True))
+            new = tuple(
+                after if m is None else m[t] * old + (1 - m[t]) * after
+                for m, old, after in zip(zoneout, state, new, strict=True)
+            )
         if lengths is None:
             y[t], state = new[0], new
         else:
@@ -121,16 +126,18 @@ def scan(
     return (torch.stack(y) if y else state[0].new_zeros((0, *state[0].shape)), *state)
 
 
-def layer(cell: int, x: Tensor, lengths: Tensor | None, state: State, weights: Sequence[Weights]) -> State:
+def layer(
+    cell: int, x: Tensor, lengths: Tensor | None, state: State, weights: Sequence[Weights], zoneout: Zoneout = ()
+) -> State:
     """Run one layer of one direction, or of two, of which the second walks backwards.
 
-    `state` holds (D, N, H) tensors and `weights` one `Weights` a direction.  Returns (y, *state): y is (T, N, D·H),
-    the states (D, N, H).
+    `state` holds (D, N, H) tensors, `weights` one `Weights` a direction, `zoneout` (T, N, D·H) tensors.  Returns
+    (y, *state): y is (T, N, D·H), the states (D, N, H).
     """
-    runs = [
-        scan(with_weights(cell, row), x, lengths, tuple(s[d] for s in state), reverse=d == 1)
-        for d, row in enumerate(weights)
-    ]
+    runs = []
+    for d, row in enumerate(weights):
+        masks = [None if m is None else m.chunk(len(weights), dim=-1)[d] for m in zoneout]
+        runs.append(scan(with_weights(cell, row), x, lengths, tuple(s[d] for s in state), d == 1, masks))
     y, *states = zip(*runs, strict=True)
     return (torch.cat(y, dim=-1), *(torch.stack(s) for s in states))
 

@@ -13,10 +13,10 @@ from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from elman.layers import reference
-from elman.layers.checks import as_lengths, check_input, check_packed, check_states
+from elman.layers.checks import Mask, as_lengths, as_zoneout, check_input, check_packed, check_states
 from elman.layers.functional import as_vectors, layer
 from elman.layers.other_devices import Stack
-from elman.layers.reference import State
+from elman.layers.reference import State, Zoneout
 
 Lengths = Tensor | Sequence[int] | None
 
@@ -41,6 +41,7 @@ def run(
     input: Tensor | PackedSequence,
     hx: Sequence[Tensor] | None,
     lengths: Lengths = None,
+    zoneout: Sequence[Mask] | None = None,
 ) -> tuple[Tensor | PackedSequence, State]:
     """Check the arguments of a layer's call, and run it.
 
@@ -52,6 +53,7 @@ def run(
     weights : of each layer, direction after direction: 4 tensors or None for no bias, 5 with a projection
     input, lengths : as in `RNN.forward`
     hx : sequence of Tensor, one or for an LSTM two, or None for zeros
+    zoneout : sequence of masks, one or for an LSTM two, or None
 
     Returns
     -------
@@ -61,6 +63,8 @@ def run(
     if isinstance(input, PackedSequence):
         if lengths is not None:
             raise ValueError("lengths came with a PackedSequence, which carries its own; give one of them")
+        if zoneout is not None:
+            raise ValueError("zoneout came with a PackedSequence; give a padded input (T, N, I) and lengths with it")
         return _run_packed(form, cell, weights, check_packed(input, form.input_size, first), hx)
     x = check_input(input, form.input_size, first, form.batch_first)
     batched = x.dim() == (3 if x.is_floating_point() else 2)
@@ -70,7 +74,11 @@ def run(
         x = x.transpose(0, 1)
     N = x.shape[1]
     state = initial_state(form, cell, x if x.is_floating_point() else first, hx, first, (N,) if batched else ())
-    y, *after = _run_layers(form, cell, weights, x, None if lengths is None else as_lengths(lengths, N), state)
+    masks: Zoneout = ()
+    if zoneout is not None:
+        shapes = tuple((x.shape[0], N, (2 if form.bidirectional else 1) * s.shape[2]) for s in state)
+        masks = as_zoneout(zoneout, first, form.num_layers, shapes, form.batch_first, batched)
+    y, *after = _run_layers(form, cell, weights, x, None if lengths is None else as_lengths(lengths, N), state, masks)
     if not batched:
         return y.squeeze(1), tuple(s.squeeze(1) for s in after)
     return (y.transpose(0, 1) if form.batch_first else y), tuple(after)
@@ -109,19 +117,26 @@ def initial_state(
 
 
 def _run_layers(
-    form: Form, cell: int, weights: list[list[Any]], x: Tensor, lengths: Tensor | None, state: State
+    form: Form,
+    cell: int,
+    weights: list[list[Any]],
+    x: Tensor,
+    lengths: Tensor | None,
+    state: State,
+    zoneout: Zoneout = (),
 ) -> State:
-    """Run all layers: x (T, N, I), states (L·D, N, ·) -> (y, *states)."""
-    if not (x.is_cpu or x.is_meta):
+    """Run all layers: x (T, N, I), states (L·D, N, ·), zoneout (L, T, N, ·) -> (y, *states)."""
+    if not (x.is_cpu or x.is_meta or zoneout):
         x = as_vectors(x, form.input_size, state[0].dtype)
         return elsewhere(form, cell, weights).padded(x, lengths, state)
-    if form.num_layers == 1:
+    if form.num_layers == 1 and not zoneout:
         return layer(cell, x, lengths, state, weights[0], form.batch_first)
     finals = []
     parts = zip(*(torch.split(s, 2 if form.bidirectional else 1) for s in state), strict=True)
     for index, (mine, given) in enumerate(zip(weights, parts, strict=True)):
         top = index == form.num_layers - 1
-        x, *after = layer(cell, x, lengths, given, mine, form.batch_first and top)
+        masks = [None if mask is None else mask[index] for mask in zoneout]
+        x, *after = layer(cell, x, lengths, given, mine, form.batch_first and top, masks)
         if form.dropout and form.training and not top:
             x = dropout(x, form.dropout)
         finals.append(after)

@@ -99,38 +99,38 @@ class Stepper:
         ValueError, TypeError
             If x or the state does not fit; the message says what was expected.
         """
+        # A step is short, so what is asked of torch is chosen by what it costs: no view but the one that is returned.
         if x.dtype != self._dtype if not self.codes else x.dtype not in INTEGERS:
             raise TypeError(self._wrong("x", x))
-        if x.dim() != len(self._size) + 1 or x.shape[1:] != self._size or not x.is_cpu:
+        shape = x.shape
+        if len(shape) != len(self._size) + 1 or (self._size and shape[1] != self.input_size) or not x.is_cpu:
             raise ValueError(self._wrong("x", x))
-        N = x.shape[0]
-        x = (x.to(torch.int64) if self.codes else x).contiguous()
+        N = shape[0]
+        if self.codes:
+            x = x.to(torch.int64)
+        if not x.is_contiguous():
+            x = x.contiguous()
         if state is None:
             state = self.initial_state(N)
-        h, c = state if self._lstm else (state, None)
-        h = self._checked("state" if c is None else "state[0] (hidden)", h, N)
-        h_n, c_n = torch.empty_like(h), None
-        if c is not None:
-            c = self._checked("state[1] (cell)", c, N)
-            c_n = torch.empty_like(c)
-        self._native.step(
-            torch.get_num_threads(),
-            N,
-            x.data_ptr(),
-            h.data_ptr(),
-            0 if c is None else c.data_ptr(),
-            h_n.data_ptr(),
-            0 if c_n is None else c_n.data_ptr(),
-        )
-        return h_n[-1], h_n if c_n is None else LSTMState(h_n, c_n)
+        threads = torch.get_num_threads()
+        if not self._lstm:
+            h = self._checked("state", state, N)
+            h_n = torch.empty_like(h)
+            self._native.step(threads, N, x.data_ptr(), h.data_ptr(), 0, h_n.data_ptr(), 0)
+            return h_n[-1], h_n
+        h, c = state
+        h, c = self._checked("state[0] (hidden)", h, N), self._checked("state[1] (cell)", c, N)
+        h_n, c_n = torch.empty_like(h), torch.empty_like(c)
+        self._native.step(threads, N, x.data_ptr(), h.data_ptr(), c.data_ptr(), h_n.data_ptr(), c_n.data_ptr())
+        return h_n[-1], LSTMState(h_n, c_n)
 
     def _checked(self, name: str, state: Tensor, N: int) -> Tensor:
-        if state.shape != (self.num_layers, N, self.hidden_size) or state.dtype != self._dtype or not state.is_cpu:
-            expected = (self.num_layers, N, self.hidden_size)
+        expected = (self.num_layers, N, self.hidden_size)
+        if state.shape != expected or state.dtype != self._dtype or not state.is_cpu:
             raise ValueError(
                 f"{name} is {_said(state)}; expected (L, N, H) = {expected} of {_short(self._dtype)} on the CPU"
             )
-        return state.detach().contiguous()
+        return state if state.is_contiguous() else state.contiguous()
 
     def _wrong(self, name: str, x: Tensor) -> str:
         if self.codes:
