@@ -1,7 +1,8 @@
-"""Resident memory of training and of generating, over time (Linux).
+"""Resident memory of training, of generating and of a stepper, over time (Linux).
 
     python benchmarks/memory.py                        # 60 s of training, 100,000 characters written
     python benchmarks/memory.py --seconds 20 --length 20000
+    python benchmarks/memory.py --steps 10000000       # steps of an LSTM of 64 units over 8 streams, nothing else
 
 It trains the default model of --time, then writes from it, and prints the resident memory at ten moments of each.
 """
@@ -60,15 +61,33 @@ def generate(model: elman.LanguageModel, length: int) -> None:
     print(f"  {length / (time.perf_counter() - began):,.0f} characters a second")
 
 
+def step(number: int) -> None:
+    """Takes many steps of a stream, each from the state that the last one left."""
+    print("stepping")
+    stepper, x, state = elman.LSTM(16, 64).stepper(), torch.randn(8, 16), None
+    for _ in range(1000):
+        _, state = stepper(x, state)
+    before, began = resident(), time.perf_counter()
+    for part in range(MOMENTS):
+        for _ in range(number // MOMENTS):
+            _, state = stepper(x, state)
+        print_row(f"{(part + 1) * (number // MOMENTS):,} steps", before)
+    print(f"  {number / (time.perf_counter() - began):,.0f} steps a second")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--time", default="3m", help="the budget whose default model is taken (default: 3m)")
     parser.add_argument("--seconds", type=float, default=60, help="of training (default: 60)")
     parser.add_argument("--length", type=int, default=100_000, help="characters to write (default: 100,000)")
+    parser.add_argument("--steps", type=int, help="of a stepper, instead of a model")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"with the library imported: {resident():.1f} MiB")
+    if options.steps:
+        step(options.steps)
+        return
     generate(train(options.time, options.seconds), options.length)
 
 
