@@ -35,9 +35,10 @@ struct Block {
   Vec<T> sums[tall_rows * group_vectors];
 };
 
-// How much of K a block takes before the next rows have their turn: so much of a panel stays in the first cache.
+// How much of K a block takes before the next rows have their turn: so much of a panel stays in the first cache, or with
+// 64-byte vectors, which come with wide paths from a large second cache, in that.
 constexpr Index depth(int vectors) {
-  return 16384 / (panel_width(vectors) * vector_bytes) * (vector_bytes == 64 ? 2 : 1);
+  return vector_bytes == 64 ? 512 : 16384 / (panel_width(vectors) * vector_bytes);
 }
 
 // Splits n rows into strips of equal length, give or take one, and calls f(first row, rows) for each, or for those that
