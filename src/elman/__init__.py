@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         last_output,
         restore,
     )
-    from elman.tasks import AR, LanguageModel, load
+    from elman.tasks import AR, NARX, LanguageModel, load
 
 __version__ = "0.1.0"
 
@@ -51,6 +51,7 @@ __all__ = [
     "FallbackWarning",
     "LanguageModel",
     "AR",
+    "NARX",
     "load",
     "export_onnx",
     "Lexicon",
@@ -67,7 +68,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("RNN", "GRU", "LSTM", "TDNN", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
     **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
-    **dict.fromkeys(("LanguageModel", "AR", "load"), "elman.tasks"),
+    **dict.fromkeys(("LanguageModel", "AR", "NARX", "load"), "elman.tasks"),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",
 }

@@ -2,6 +2,6 @@
 
 from elman.models.encoders import ENCODERS, Encoder
 from elman.models.language_model import CELLS, LanguageNetwork
+from elman.models.narx import NETWORKS, NARXNetwork
 
-
-__all__ = ["CELLS", "ENCODERS", "Encoder", "LanguageNetwork"]
+__all__ = ["CELLS", "ENCODERS", "NETWORKS", "Encoder", "LanguageNetwork", "NARXNetwork"]

@@ -4,6 +4,7 @@ from elman.tasks.ar import AR
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
 from elman.tasks.model_file import ModelFileError, check_writable
+from elman.tasks.narx import NARX
 from elman.tasks.training import Progress, TrainingError
 
-__all__ = ["AR", "LanguageModel", "ModelFileError", "Progress", "TrainingError", "check_writable", "load"]
+__all__ = ["AR", "NARX", "LanguageModel", "ModelFileError", "Progress", "TrainingError", "check_writable", "load"]

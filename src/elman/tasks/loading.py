@@ -6,12 +6,14 @@ from typing import Any
 from elman.tasks.ar import AR
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
+from elman.tasks.narx import NARX
 
 __all__ = ["load"]
 
 _TASKS: dict[str, Any] = {
     LanguageModel.task: LanguageModel,
     AR.task: AR,
+    NARX.task: NARX,
 }
 
 
