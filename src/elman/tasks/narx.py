@@ -29,9 +29,10 @@ __all__ = ["NARX", "NARXState"]
 
 Array = NDArray[np.float64]
 
-_EPOCHS = 15  # where neither time nor epochs are given: a few seconds
+_CHOICES = ("output_delays", "input_delays", "dead_time", "log", "season")
+_EPOCHS = 20  # where neither time nor epochs are given: a few seconds
 _LEARNING_RATE = 0.01
-_WEIGHT_DECAY = 1.0  # towards the linear model
+_WEIGHT_DECAY = 0.1  # towards the linear model
 _SERIES_PARALLEL = 1 / 3  # of the steps
 _LONGEST_RUN = 32  # steps of a free run in training: its gradients go back through all of them
 _WARM = 32  # steps that a recurrent network reads before it runs freely
@@ -63,6 +64,8 @@ class NARX:
     ----------
     output_delays, input_delays
         Ky and Kx.  None: chosen by backtests of the linear model on the training series.
+    dead_time
+        Steps before an input shows: x_{t-dead_time} is the first that is seen.  None: by backtest.
     network
         ``feedforward`` (default), ``rnn``, ``gru`` or ``lstm``; ``linear``: none, an ARX model.
     hidden
@@ -74,6 +77,9 @@ class NARX:
     horizon
         Steps of the free runs in backtests and validation: as far ahead as forecasts shall go.  None: a fifth of the
         training series.
+    fallback
+        Whether the linear model stays alone where the network does not make every free run on held-back data better;
+        False always adds the network.
     learning_rate
         Of AdamW, the highest of the schedule.
 
@@ -82,8 +88,8 @@ class NARX:
     form : `elman.tasks.narx_form.Form`
         What was chosen; None before `fit`.
     metrics : dict
-        Figures of the training: ``linear_loss`` and ``network_loss``, mean square errors of the free runs on held-back
-        data in units of the spread; ``network_used``; ``backtest``.
+        Figures of the training: ``backtest``, the linear model's error, in units of the spread; ``network_used``;
+        ``network_error``, the error of free runs on held-back data with the network, as part of that without it.
     state : NARXState
         After the training series.
 
@@ -122,34 +128,43 @@ class NARX:
         output_delays: int | None = None,
         input_delays: int | None = None,
         *,
+        dead_time: int | None = None,
         network: str = "feedforward",
         hidden: int = 8,
         season: int | None = None,
         log: bool | None = None,
         horizon: int | None = None,
+        fallback: bool = True,
         learning_rate: float = _LEARNING_RATE,
     ) -> None:
         for name, value, least in (
             ("output_delays", output_delays, 0),
             ("input_delays", input_delays, 0),
+            ("dead_time", dead_time, 0),
             ("hidden", hidden, 1),
             ("season", season, 2),
             ("horizon", horizon, 1),
         ):
             _check_whole(name, value, least)
         NARXNetwork(1, 0, 1, network=network, hidden=1)  # says what is wrong with the name
+        if dead_time is not None and input_delays is not None and dead_time > input_delays:
+            raise ValueError(f"dead_time is {dead_time}, expected at most input_delays = {input_delays}")
         if log is not None and not isinstance(log, bool):
             raise TypeError(f"log is {log!r}, expected True, False, or None to choose")
+        if not isinstance(fallback, bool):
+            raise TypeError(f"fallback is {fallback!r}, expected True or False")
         if not isinstance(learning_rate, int | float) or not 0 < learning_rate < math.inf:
             raise ValueError(f"learning_rate is {learning_rate!r}, expected more than 0")
         self.hyperparameters: dict[str, Any] = {
             "output_delays": output_delays,
             "input_delays": input_delays,
+            "dead_time": dead_time,
             "network": network,
             "hidden": hidden,
             "season": season,
             "log": log,
             "horizon": horizon,
+            "fallback": fallback,
             "learning_rate": learning_rate,
         }
         self.form: Form | None = None
@@ -473,7 +488,7 @@ class NARX:
 
     def _form(self, outputs: Array, inputs: Array) -> Form:
         """The regressors: as given, or by backtest."""
-        given = {name: self.hyperparameters[name] for name in ("output_delays", "input_delays", "log", "season")}
+        given = {name: self.hyperparameters[name] for name in _CHOICES}
         self._parts = self.form = None
         if given["log"] and not (outputs > 0).all():
             place = int(np.argwhere(~(outputs > 0))[0][0])
@@ -494,7 +509,7 @@ class NARX:
     def _network(self, outputs: int, inputs: int, seed: int) -> NARXNetwork:
         form = self.form
         assert form is not None
-        exogenous = (form.input_delays + 1) * inputs + ((form.season or 1) - 1 if form.seasonal else 0)
+        exogenous = (form.input_delays + 1 - form.dead_time) * inputs + ((form.season or 1) - 1 if form.seasonal else 0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network, hidden = self.hyperparameters["network"], self.hyperparameters["hidden"]
@@ -529,8 +544,7 @@ class NARX:
         if self.hyperparameters["network"] == "linear" or fold < 4 or cuts[0] - form.memory < fold:
             self.metrics |= {"network_used": False}
             return 0
-        ratios = []
-        epochs = plan.epochs
+        ratios, epochs = [], plan.epochs
         for cut in cuts:
             scales = form.scales(outputs[:cut], inputs[:cut])
             network = self._linear_network(outputs[:cut], inputs[:cut], scales, plan.seed)
@@ -545,12 +559,14 @@ class NARX:
             own = Plan(epochs=epochs, seed=plan.seed, weight_decay=_WEIGHT_DECAY)
             train(learner, own, self.hyperparameters["learning_rate"], run, progress=progress)
             ratios.append([loss / max(linear, 1e-30) for _, _, loss in run.history])
-        curve = np.array(ratios)  # (folds, epochs)
-        fair = np.exp(np.log(curve).mean(axis=0)) + (curve.max(axis=0) >= 1.0) * math.inf
-        best = int(np.argmin(np.nan_to_num(fair, nan=math.inf)))
-        used = bool(fair[best] < _WORTHWHILE)
-        self.metrics |= {"network_used": used, "epochs": best + 1 if used else 0}
-        self.metrics |= {"network_error": float(np.sqrt(np.exp(np.log(curve).mean(axis=0)).min()))}
+        curve = np.array(ratios)  # (folds, epochs), parts of the linear model's mean square error
+        mean = np.exp(np.log(curve).mean(axis=0))
+        fallback = self.hyperparameters["fallback"]
+        allowed = np.where(fallback & ((curve.max(axis=0) >= 1.0) | (mean > _WORTHWHILE)), math.inf, mean)
+        best = int(np.argmin(allowed))
+        used = bool(np.isfinite(allowed[best]))
+        best = best if used else int(np.argmin(mean))
+        self.metrics |= {"network_used": used, "network_error": float(np.sqrt(mean[best]))}
         return best + 1 if used else 0
 
 

@@ -17,6 +17,7 @@ _ORIGINS = 6  # of a backtest
 _DELAYS = (1, 2, 3, 4, 6, 8, 12)
 _LONG_DELAYS = (18, 24, 36)  # where no season is given
 _INPUT_DELAYS = (0, 1, 2, 4, 6)
+_DEAD_TIMES = (0, 1, 2, 3)
 _ROWS_FOR_EACH = 1.5  # rows that a coefficient needs at least in each fit of a backtest
 
 
@@ -34,7 +35,8 @@ class Form:
     """The regressors of a NARX model."""
 
     output_delays: int  # Ky: y_{t-1} … y_{t-Ky}
-    input_delays: int  # Kx: x_t … x_{t-Kx}
+    input_delays: int  # Kx: x_{t-dead_time} … x_{t-Kx}
+    dead_time: int  # steps before an input shows
     log: bool  # whether outputs are taken in logarithms
     season: int | None  # steps of a season
     seasonal: bool  # whether each step of a season has a level of its own
@@ -60,13 +62,13 @@ class Form:
             return np.exp(y) if self.log else y
 
     def exogenous(self, x: Array, scales: Scales, start: int) -> Array:
-        """What is known besides: (T, E), E = (Kx + 1)·I + season - 1.
+        """What is known besides: (T, E), E = (Kx + 1 - dead_time)·I + season - 1.
 
         x, (Kx + T, I), begins Kx steps before the first; that one comes `start` steps after the training series' first.
         """
         T = len(x) - self.input_delays
         v = (x - scales.input_mean) / scales.input_spread
-        seen = lagged(v, range(self.input_delays + 1), range(self.input_delays, self.input_delays + T))
+        seen = lagged(v, range(self.dead_time, self.input_delays + 1), range(self.input_delays, self.input_delays + T))
         if not (self.seasonal and self.season):
             return seen
         steps = np.arange(start, start + T)[:, None] % self.season
@@ -100,6 +102,7 @@ def choose(
     *,
     output_delays: int | None,
     input_delays: int | None,
+    dead_time: int | None,
     log: bool | None,
     season: int | None,
 ) -> tuple[Form, float | None]:
@@ -115,7 +118,8 @@ def choose(
         The geometric mean of the root mean square errors of the free runs; None if there was nothing to choose or no
         room to try.
     """
-    candidates = _candidates(y, x, output_delays, input_delays, log, season)
+    pairs = _input_delays(x.shape[1] > 0, input_delays, dead_time)
+    candidates = _candidates(y, pairs, output_delays, log, season)
     origins = _origins(len(y), horizon)
     scored = [
         (score, form)
@@ -129,17 +133,24 @@ def choose(
     return form, score
 
 
+def _input_delays(inputs: bool, most: int | None, dead_time: int | None) -> list[tuple[int, int]]:
+    """Pairs of dead time and last delay to try."""
+    if not inputs:
+        return [(0, 0)]
+    last = _INPUT_DELAYS if most is None else (most,)
+    first = _DEAD_TIMES if dead_time is None else (dead_time,)
+    return [(dead, Kx) for dead in first for Kx in last if dead <= Kx] or [(first[0], first[0])]
+
+
 def _candidates(
-    y: Array, x: Array, output_delays: int | None, input_delays: int | None, log: bool | None, season: int | None
+    y: Array, inputs: list[tuple[int, int]], output_delays: int | None, log: bool | None, season: int | None
 ) -> list[Form]:
-    inputs = x.shape[1] > 0
     long = (season, season + 1) if season else _LONG_DELAYS
     of_output = (output_delays,) if output_delays is not None else sorted({*_DELAYS, *long})
-    of_input = (input_delays,) if input_delays is not None else (_INPUT_DELAYS if inputs else (0,))
     logs = (log,) if log is not None else ((False, True) if (y > 0).all() else (False,))
     seasonal = (False, True) if season else (False,)
-    forms = itertools.product(seasonal, logs, of_output, of_input)
-    return [Form(Ky, Kx if inputs else 0, in_log, season, own) for own, in_log, Ky, Kx in forms]
+    forms = itertools.product(seasonal, logs, inputs, of_output)
+    return [Form(Ky, Kx, dead, in_log, season, own) for own, in_log, (dead, Kx), Ky in forms]
 
 
 def _origins(T: int, horizon: int) -> list[int]:
@@ -151,7 +162,7 @@ def _origins(T: int, horizon: int) -> list[int]:
 
 def _score(form: Form, y: Array, x: Array, horizon: int, origins: list[int]) -> float | None:
     """The geometric mean of the errors of a form; None if there are too few rows to fit it."""
-    coefficients = form.output_delays * y.shape[1] + (form.input_delays + 1) * x.shape[1] + 1
+    coefficients = form.output_delays * y.shape[1] + (form.input_delays + 1 - form.dead_time) * x.shape[1] + 1
     coefficients += (form.season or 1) - 1 if form.seasonal else 0
     if not origins or origins[0] - form.memory < _ROWS_FOR_EACH * coefficients:
         return None
