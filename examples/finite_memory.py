@@ -1,6 +1,6 @@
-"""What a network with a finite memory cannot do: 台北 is where one arrives, or what one leaves, by a word far before it.
+"""What a network with a finite memory cannot do: 台北 is arrived at, or left, by a word that stands far before it.
 
-For each distance this prints by how much P(arrival) at 台 differs between 到达 (arrive) and 离开 (leave).
+By how much does P(arrival) at 台 differ between 到达 (arrive) and 离开 (leave)?
 """
 
 import random
@@ -56,24 +56,23 @@ def train(encoder: str, steps: int = 120) -> Tagger:
     optimiser = torch.optim.Adam(tagger.parameters(), 0.01)
     for _ in range(steps):
         codes, tags, lengths = batch([drawn(chance) for _ in range(32)])
-        optimiser.zero_grad()
         nn.functional.cross_entropy(tagger(codes, lengths).flatten(0, 1), tags.flatten()).backward()
         optimiser.step()
+        optimiser.zero_grad()
     return tagger
 
 
 @torch.no_grad()
 def difference(tagger: Tagger, fillers: int) -> float:
     """P(arrival | 到达 … 台) - P(arrival | 离开 … 台), with so many characters between verb and city."""
-    pairs = [sentence(arrive, "很" * fillers) for arrive in (True, False)]
-    codes, _, lengths = batch(pairs)
+    codes, _, lengths = batch([sentence(arrive, "很" * fillers) for arrive in (True, False)])
     arrival = tagger(codes, lengths).softmax(2)[:, :, 2]
-    return float(arrival[pairs[0][0].index("台"), 0] - arrival[pairs[1][0].index("台"), 1])
+    return float(arrival[lengths[0] - 2, 0] - arrival[lengths[1] - 2, 1])
 
 
 if __name__ == "__main__":
     taggers = {name: train(name) for name in ("feedforward", "tdnn", "gru")}
-    print("the TDNN sees", taggers["tdnn"].encoder.receptive_field, "characters\nbetween   length  " + "  ".join(taggers))
+    print(f"the TDNN sees {taggers['tdnn'].encoder.receptive_field}\nbetween   length  " + "  ".join(taggers))
     for fillers in (0, 1, 2, 3, 4, 6, 8, 12):
         row = "  ".join(f"{difference(tagger, fillers):{len(name)}.3f}" for name, tagger in taggers.items())
         print(f"{fillers:7} {10 + fillers:8}  {row}")

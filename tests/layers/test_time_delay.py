@@ -156,7 +156,7 @@ def test_forms_of_input(close) -> None:
     first = copy.deepcopy(tdnn)
     first.batch_first = True
     x = random(6, 4, 3)
-    whole, end = tdnn(x)
+    whole, _ = tdnn(x)
     turned, _ = first(x.transpose(0, 1))
     close(turned.transpose(0, 1), whole, "value")
     y, _ = first.step(x[0])

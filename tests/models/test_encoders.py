@@ -79,7 +79,7 @@ def test_the_second_direction_of_a_tdnn_is_the_first_one_on_flipped_input(close)
 
 
 def test_bad_encoders() -> None:
-    with pytest.raises(ValueError, match="encoder is 'tddn', expected one of feedforward, tdnn, .*; did you mean 'tdnn'"):
+    with pytest.raises(ValueError, match=r"encoder is 'tddn', expected one of .*; did you mean 'tdnn'"):
         Encoder("tddn", 3, 5)
     with pytest.raises(ValueError, match="a feed-forward encoder sees one step, from either side"):
         Encoder("feedforward", 3, 5, bidirectional=True)

@@ -126,7 +126,8 @@ class TDNN(nn.Module):
     def initial_state(self, batch: int) -> Frames:
         """Zeros for N = `batch` rows: for each layer (K·d, N, I)."""
         weight = self._weights(0)[0]
-        return tuple(weight.new_zeros(P, batch, I) for P, I in zip(self._memories(), self.sizes, strict=False))
+        sizes = zip(self._memories(), self.sizes, strict=False)
+        return tuple(weight.new_zeros(kept, batch, size) for kept, size in sizes)
 
     def forward(self, input: Tensor, hx: Frames | None = None, lengths: Lengths = None) -> tuple[Tensor, Frames]:
         """Run the layers over a batch of sequences.
@@ -190,7 +191,7 @@ class TDNN(nn.Module):
         """Sizes, and the options that differ from their defaults."""
         text = f"{list(self.sizes)}, delays={_shown(self.delays)}"
         text += "" if set(self.dilation) == {1} else f", dilation={_shown(self.dilation)}"
-        for name, default in {"nonlinearity": "tanh", "bias": True, "batch_first": False}.items():
+        for name, default in (("nonlinearity", "tanh"), ("bias", True), ("batch_first", False)):
             if getattr(self, name) != default:
                 text += f", {name}={getattr(self, name)}"
         return text
@@ -223,13 +224,13 @@ class TDNN(nn.Module):
         if hx is None:
             return self.initial_state(N)
         if not isinstance(hx, tuple | list) or len(hx) != self.num_layers:
-            got = f"a {type(hx).__name__}" + (f" of {len(hx)}" if isinstance(hx, tuple | list) else "")
-            raise TypeError(f"hx is {got}; expected a tuple of {self.num_layers} Tensors (K·d, N, I), one a layer")
+            kind = f"a {type(hx).__name__}" + (f" of {len(hx)}" if isinstance(hx, tuple | list) else "")
+            raise TypeError(f"hx is {kind}; expected a tuple of {self.num_layers} Tensors (K·d, N, I), one a layer")
         checked = []
         for index, (frames, P, I) in enumerate(zip(hx, self._memories(), self.sizes, strict=False)):  # noqa: E741
             shape = (P, N, I) if batched else (P, I)
-            if not isinstance(frames, Tensor) or frames.shape != shape:
-                got = tuple(frames.shape) if isinstance(frames, Tensor) else type(frames).__name__
+            got = tuple(frames.shape) if isinstance(frames, Tensor) else type(frames).__name__
+            if got != shape:
                 letters = "(K·d, N, I)" if batched else "(K·d, I)"
                 raise ValueError(
                     f"hx[{index}] has shape {got}; expected {letters} = {shape}: the last inputs of layer {index}"

@@ -10,12 +10,12 @@ What reads their output, a tagger or a classifier, needs not know which it is.
 """
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from elman.layers import TDNN, LSTMState
+from elman.layers import LSTM, TDNN, LSTMState
 from elman.layers.checks import as_lengths, check_lengths
 from elman.layers.stack import Lengths
 from elman.models.language_model import CELLS
@@ -111,9 +111,9 @@ class Encoder(nn.Module):
         """Zeros for N = `batch` rows."""
         if isinstance(self.layer, TDNN):
             return self.layer.initial_state(batch) * (2 if self.reverse is not None else 1)
-        weight: Tensor = self.layer.all_weights[0][0]  # type: ignore[assignment, index]
-        rows = self.layer.num_layers * (2 if self.bidirectional else 1)  # type: ignore[operator]
-        zeros = weight.new_zeros(rows, batch, self.layer.hidden_size)  # type: ignore[arg-type]
+        layer = cast(LSTM, self.layer)
+        rows = layer.num_layers * (2 if self.bidirectional else 1)
+        zeros = layer.all_weights[0][0].new_zeros(rows, batch, layer.hidden_size)
         return LSTMState(zeros, zeros.clone()) if self.encoder == "lstm" else zeros
 
     def forward(

@@ -27,7 +27,7 @@ NETWORKS = ("linear", "feedforward", *CELLS)
 
 
 class NARXNetwork(nn.Module):
-    """Nonlinear autoregressive network with exogenous inputs (Lin et al., 1996, with Narendra and Parthasarathy's forms).
+    """Nonlinear autoregressive network with exogenous inputs (Narendra and Parthasarathy, 1990).
 
     Parameters
     ----------

@@ -3,15 +3,25 @@
 import math
 import os
 from statistics import NormalDist
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from elman import __version__
+from elman.tasks.ar_state import ARState, Forecast
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
-from elman.tasks.regression import as_series, criteria, errors, lagged, least_squares, rounding
+from elman.tasks.regression import (
+    as_series,
+    check_whole,
+    criteria,
+    errors,
+    lagged,
+    least_squares,
+    levels,
+    nested_squares,
+)
 
 __all__ = ["AR", "ARState", "Forecast"]
 
@@ -19,25 +29,6 @@ Array = NDArray[np.float64]
 
 _TRENDS = ("n", "c", "t", "ct")
 _CRITERIA = ("aic", "bic", "hqic")
-
-
-class ARState(NamedTuple):
-    """What an autoregression needs to know of the past: a value, which `AR.step` takes and returns."""
-
-    values: Array
-    """The last K values, oldest first: (K,), or (K, N) for N streams."""
-    time: int
-    """How many values came before the next one, the training series' first included: trend and season follow it."""
-
-
-class Forecast(NamedTuple):
-    """A forecast with its uncertainty; each (steps,)."""
-
-    mean: Array
-    deviation: Array
-    """Standard deviation of the error, from σ² alone: the coefficients are taken for true."""
-    lower: Array
-    upper: Array
 
 
 class AR:
@@ -112,9 +103,9 @@ class AR:
         criterion: str = "bic",
         max_order: int | None = None,
     ) -> None:
-        _check_whole("order", order, least=0)
-        _check_whole("season", season, least=2)
-        _check_whole("max_order", max_order, least=0)
+        check_whole("order", order, least=0)
+        check_whole("season", season, least=2)
+        check_whole("max_order", max_order, least=0)
         for name, value, valid in (("trend", trend, _TRENDS), ("criterion", criterion, _CRITERIA)):
             if value not in valid:
                 raise ValueError(f"{name} is {value!r}, expected one of {', '.join(valid)}")
@@ -153,11 +144,11 @@ class AR:
         series = as_series(y, "y")
         wanted: int | None = self.hyperparameters["order"]  # type: ignore[assignment]
         order = self._select(series) if wanted is None else wanted
-        parameters = order + self._levels(0, 1).shape[1]
+        parameters = order + self._fixed
         if len(series) - order < max(parameters, 1):
             raise ValueError(
-                f"y has {len(series)} values; an AR({order}) with trend {self.trend!r} and season {self.season} needs at"
-                f" least {order + max(parameters, 1)}: {order} to begin with, and one for each of its {parameters}"
+                f"y has {len(series)} values; an AR({order}) with trend {self.trend!r} and season {self.season} needs"
+                f" at least {order + max(parameters, 1)}: {order} to begin with, and one for each of its {parameters}"
                 " coefficients"
             )
         design, targets = self._design(series, order, order)
@@ -206,22 +197,22 @@ class AR:
     @property
     def log_likelihood(self) -> float:
         """Of the fit, given the first K values."""
-        return self._metric("log_likelihood")
+        return float(self.metrics["log_likelihood"])
 
     @property
     def aic(self) -> float:
         """Akaike's information criterion of the fit."""
-        return self._metric("aic")
+        return float(self.metrics["aic"])
 
     @property
     def bic(self) -> float:
         """Schwarz's (Bayesian) information criterion of the fit."""
-        return self._metric("bic")
+        return float(self.metrics["bic"])
 
     @property
     def hqic(self) -> float:
         """Hannan and Quinn's information criterion of the fit."""
-        return self._metric("hqic")
+        return float(self.metrics["hqic"])
 
     @property
     def roots(self) -> NDArray[np.complex128]:
@@ -285,8 +276,8 @@ class AR:
 
     def simulate(self, steps: int, paths: int = 1, *, seed: int = 0, state: ARState | None = None) -> Array:
         """Draw possible futures, with Gaussian errors of variance σ²: (steps, paths)."""
-        _check_whole("paths", paths, least=1)
-        _check_whole("steps", steps, least=0)
+        check_whole("paths", paths, least=1)
+        check_whole("steps", steps, least=0)
         noise = np.random.default_rng(seed).normal(0.0, math.sqrt(self.sigma2), (steps, paths))
         return self._run(steps, self.state if state is None else state, noise)
 
@@ -327,7 +318,7 @@ class AR:
         value = np.asarray(y, dtype=np.float64)
         if not np.isfinite(value).all():
             raise ValueError(f"y is {y}; expected a number: give the last prediction for a value that is missing")
-        if values.ndim <= value.ndim and len(values):
+        if values.ndim <= value.ndim:
             values = np.broadcast_to(values.reshape(-1, *(1,) * value.ndim), (len(values), *value.shape))
         after = ARState(np.concatenate((values, value[None]))[1:] if len(values) else values, time + 1)
         prediction = self._level(time + 1, 1)[0] + np.tensordot(self.coefficients, after.values[::-1], 1)
@@ -378,9 +369,9 @@ class AR:
             model = cls(**facts["config"])
             parameters, sigma2, values = (stored.tensors[key].numpy() for key in ("parameters", "sigma2", "values"))
             model.order, model.metrics = len(values), facts["metrics"]
-            model.selection = {order: value for order, value in facts["selection"]}
+            model.selection = dict(facts["selection"])
             model._parts = parameters, float(sigma2[0]), ARState(values, facts["time"])
-            expected = len(values) + model._levels(0, 1).shape[1]
+            expected = len(values) + model._fixed
             if parameters.shape != (expected,):
                 raise ValueError(f"parameters has shape {parameters.shape}; expected ({expected},)")
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -409,59 +400,44 @@ class AR:
             raise ValueError("the model is not trained: call fit, or read a trained one with elman.load")
         return self._parts
 
-    def _metric(self, name: str) -> float:
-        self._trained()
-        return float(self.metrics[name])
-
-    def _levels(self, start: int, steps: int) -> Array:
-        """The columns that depend on time alone, for steps that begin `start` steps after the first: (steps, ·)."""
-        t = np.arange(start, start + steps)
-        columns = [np.ones(steps)] if "c" in self.trend else []
-        columns += [t + 1.0] if "t" in self.trend else []
-        for number in range(1 if "c" in self.trend else 0, self.season or 0):
-            columns.append((t % self.season == number).astype(np.float64))
-        return np.stack(columns, axis=1) if columns else np.empty((steps, 0))
+    @property
+    def _fixed(self) -> int:
+        """The number of coefficients besides those of the past."""
+        return int(levels(self.trend, self.season, 0, 1).shape[1])
 
     def _level(self, start: int, steps: int) -> Array:
         """What these columns add up to, (steps,)."""
-        levels = self._levels(start, steps)
-        level: Array = levels @ self._trained()[0][: levels.shape[1]]
+        columns = levels(self.trend, self.season, start, steps)
+        level: Array = columns @ self._trained()[0][: columns.shape[1]]
         return level
 
     def _design(self, series: Array, order: int, first: int) -> tuple[Array, Array]:
         """Columns and targets of the regression of the values from `first` on."""
         rows = range(first, len(series))
         lags = lagged(series[:, None], range(1, order + 1), rows)
-        return np.concatenate((self._levels(first, len(rows)), lags), axis=1), series[first:]
+        return np.concatenate((levels(self.trend, self.season, first, len(rows)), lags), axis=1), series[first:]
 
     def _select(self, series: Array) -> int:
-        """The order with the smallest criterion; all orders are nested, so one QR decomposition knows all residuals."""
-        levels = self._levels(0, 1).shape[1]
+        """The order with the smallest criterion, all compared on the same rows."""
+        fixed = self._fixed
         most: int | None = self.hyperparameters["max_order"]  # type: ignore[assignment]
-        fits = max(0, (len(series) - levels) // 2 - 1)
+        fits = max(0, (len(series) - fixed) // 2 - 1)
         if most is None:
             most = min(fits, round(12 * (len(series) / 100) ** 0.25))
         if most > fits:
             raise ValueError(
                 f"y has {len(series)} values; comparing orders up to max_order = {most} needs at least"
-                f" {2 * (most + 1) + levels}"
+                f" {2 * (most + 1) + fixed}"
             )
         design, targets = self._design(series, most, most)
-        basis, _ = np.linalg.qr(design)
-        gains = basis.T @ targets
-        rest = targets - basis @ gains
-        # Residual sum of squares of order k: of the largest order, and what its columns beyond k explain.
-        squares = rest @ rest + np.concatenate((np.cumsum(gains[levels:][::-1] ** 2)[::-1], [0.0]))
-        squares[squares <= len(targets) * rounding(targets)] = 0.0  # a smaller order has then the same, empty, rest
+        squares = nested_squares(design, targets, fixed)
         rows, name = len(targets), str(self.hyperparameters["criterion"])
-        self.selection = {
-            k: criteria(float(square) / rows, rows, levels + k)[name] for k, square in enumerate(squares)
-        }
+        self.selection = {k: criteria(float(square) / rows, rows, fixed + k)[name] for k, square in enumerate(squares)}
         return min(self.selection, key=lambda k: self.selection[k])
 
     def _run(self, steps: int, state: ARState, noise: Array | None = None) -> Array:
         """Run on its own predictions, with `noise` (steps, paths) added to them: (steps, paths)."""
-        _check_whole("steps", steps, least=0)
+        check_whole("steps", steps, least=0)
         K, values = len(self.coefficients), state.values
         if values.shape != (K,):
             raise ValueError(f"state has values of shape {values.shape}; expected (K,) = ({K},): one series")
@@ -473,12 +449,3 @@ class AR:
             if noise is not None:
                 run[t] += noise[t - K]
         return run[K:]
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, expected a whole number, at least {least}")
-    if value < least:
-        raise ValueError(f"{name} is {value}, expected at least {least}")

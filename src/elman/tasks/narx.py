@@ -1,12 +1,9 @@
 """NARX as a task: a series predicted from its own past and from inputs that are known."""
 
-import copy
-import math
 import os
-import time as time_of_day
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,43 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elman import __version__
-from elman.layers import LSTMState
-from elman.models import NETWORKS, NARXNetwork
+from elman.models import NARXNetwork
 from elman.models.encoders import EncoderState
-from elman.tasks.checkpoint import Run
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
-from elman.tasks.narx_form import Form, Scales, choose, fit_linear
-from elman.tasks.narx_learner import STEPS_PER_EPOCH, NARXLearner, Segment
-from elman.tasks.plan import Plan, make_plan
-from elman.tasks.regression import as_series, errors
-from elman.tasks.training import Progress, train, using_threads
+from elman.tasks.narx_form import Form, Scales, choose
+from elman.tasks.narx_options import LEARNING_RATE, Options
+from elman.tasks.narx_series import NARXState, as_inputs, check_columns, state_like
+from elman.tasks.narx_training import Training, new_network
+from elman.tasks.regression import as_series, check_whole, errors
+from elman.tasks.training import Progress, using_threads
 
 __all__ = ["NARX", "NARXState"]
 
 Array = NDArray[np.float64]
 
 _CHOICES = ("output_delays", "input_delays", "dead_time", "log", "season")
-_EPOCHS = 20  # where neither time nor epochs are given: a few seconds
-_LEARNING_RATE = 0.01
-_WEIGHT_DECAY = 0.1  # towards the linear model
-_SERIES_PARALLEL = 1 / 3  # of the steps
-_LONGEST_RUN = 32  # steps of a free run in training: its gradients go back through all of them
-_WARM = 32  # steps that a recurrent network reads before it runs freely
-_FOLDS = 3  # of the data, each held back in its turn
-_WORTHWHILE = 0.95  # a network is added to the linear model if its mean square error is less than this part of it
-
-
-class NARXState(NamedTuple):
-    """What a NARX model needs to know of the past: a value."""
-
-    outputs: Array
-    """(Ky, M), the last outputs, oldest first."""
-    inputs: Array
-    """(Kx, I), the last inputs."""
-    hidden: EncoderState
-    """What a recurrent network remembers."""
-    time: int
-    """How many steps came before the next one, the training series' first included: the season follows it."""
 
 
 class NARX:
@@ -135,47 +110,24 @@ class NARX:
         log: bool | None = None,
         horizon: int | None = None,
         fallback: bool = True,
-        learning_rate: float = _LEARNING_RATE,
+        learning_rate: float = LEARNING_RATE,
     ) -> None:
-        for name, value, least in (
-            ("output_delays", output_delays, 0),
-            ("input_delays", input_delays, 0),
-            ("dead_time", dead_time, 0),
-            ("hidden", hidden, 1),
-            ("season", season, 2),
-            ("horizon", horizon, 1),
-        ):
-            _check_whole(name, value, least)
-        NARXNetwork(1, 0, 1, network=network, hidden=1)  # says what is wrong with the name
-        if dead_time is not None and input_delays is not None and dead_time > input_delays:
-            raise ValueError(f"dead_time is {dead_time}, expected at most input_delays = {input_delays}")
-        if log is not None and not isinstance(log, bool):
-            raise TypeError(f"log is {log!r}, expected True, False, or None to choose")
-        if not isinstance(fallback, bool):
-            raise TypeError(f"fallback is {fallback!r}, expected True or False")
-        if not isinstance(learning_rate, int | float) or not 0 < learning_rate < math.inf:
-            raise ValueError(f"learning_rate is {learning_rate!r}, expected more than 0")
-        self.hyperparameters: dict[str, Any] = {
-            "output_delays": output_delays,
-            "input_delays": input_delays,
-            "dead_time": dead_time,
-            "network": network,
-            "hidden": hidden,
-            "season": season,
-            "log": log,
-            "horizon": horizon,
-            "fallback": fallback,
-            "learning_rate": learning_rate,
-        }
+        self.hyperparameters = Options(
+            output_delays=output_delays,
+            input_delays=input_delays,
+            dead_time=dead_time,
+            network=network,
+            hidden=hidden,
+            season=season,
+            log=log,
+            horizon=horizon,
+            fallback=fallback,
+            learning_rate=learning_rate,
+        )
         self.form: Form | None = None
         self.metrics: dict[str, Any] = {}
         self._single = True  # whether outputs come and go as (T,)
         self._parts: tuple[NARXNetwork, Scales, NARXState] | None = None
-
-    @property
-    def network(self) -> NARXNetwork:
-        """The network, on scaled outputs and inputs; ValueError before `fit`."""
-        return self._trained()[0]
 
     @property
     def state(self) -> NARXState:
@@ -232,27 +184,20 @@ class NARX:
         """
         outputs, inputs = self._checked(y, x, "y", "x")
         form = self._form(outputs, inputs)
-        plan = make_plan(time=time, epochs=_EPOCHS if time is None and epochs is None else epochs, seed=seed)
         self._single = np.ndim(y) == 1
         self.form = form
-        scales = form.scales(outputs, inputs)
-        network = self._linear_network(outputs, inputs, scales, seed)
+        training = Training(outputs, inputs, form, self.hyperparameters, seed)
         with using_threads(threads):
-            best = self._rehearsed(outputs, inputs, plan, progress)
-            if best:
-                whole = _segment(outputs, inputs, form, scales, 0)
-                learner = self._learner(network, whole, whole, best)
-                again = Plan(epochs=best, seed=seed, weight_decay=_WEIGHT_DECAY)
-                train(learner, again, self.hyperparameters["learning_rate"], Run())
+            network, figures = training.run(time, epochs, progress)
+        self.metrics |= figures
+        scales = form.scales(outputs, inputs)
         start = NARXState(outputs[:0], inputs[:0], network.initial_state(1), 0)
         self._parts = network, scales, start
         self._parts = network, scales, self.history(outputs, inputs)
         self.metrics |= {"values": len(outputs), "seed": seed}
         return self
 
-    def predict(
-        self, steps: int | None = None, x: ArrayLike | None = None, *, state: NARXState | None = None
-    ) -> Array:
+    def predict(self, steps: int | None = None, x: ArrayLike | None = None, *, state: NARXState | None = None) -> Array:
         """Run freely: predict the next steps, each from the predictions before it.
 
         Parameters
@@ -366,7 +311,7 @@ class NARX:
         assert self.form is not None
         facts = {
             "task": self.task,
-            "config": self.hyperparameters,
+            "config": asdict(self.hyperparameters),
             "form": asdict(self.form),
             "single": self._single,
             "time": state.time,
@@ -400,9 +345,9 @@ class NARX:
             model.form, model.metrics, model._single = Form(**facts["form"]), facts["metrics"], facts["single"]
             scales = Scales(*(tensors[name].numpy() for name in Scales._fields))
             outputs, inputs = tensors["outputs"].numpy(), tensors["inputs"].numpy()
-            network = model._network(outputs.shape[1], inputs.shape[1], seed=0)
+            network = new_network(model.form, outputs.shape[1], inputs.shape[1], model.hyperparameters, seed=0)
             network.load_state_dict({k.removeprefix("network."): t for k, t in tensors.items() if "network." in k})
-            hidden = _state_like(network.initial_state(1), [t for k, t in sorted(tensors.items()) if "hidden." in k])
+            hidden = state_like(network.initial_state(1), [t for k, t in sorted(tensors.items()) if "hidden." in k])
             if (len(outputs), len(inputs)) != (model.form.output_delays, model.form.input_delays):
                 raise ValueError(f"the state has {len(outputs)} outputs and {len(inputs)} inputs")
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
@@ -416,7 +361,7 @@ class NARX:
         assert self.form is not None
         return {
             "task": self.task,
-            **self.hyperparameters,
+            **asdict(self.hyperparameters),
             **asdict(self.form),
             "outputs": len(scales.output_mean),
             "inputs": len(scales.input_mean),
@@ -434,13 +379,13 @@ class NARX:
     def _checked(self, y: ArrayLike, x: ArrayLike | None, y_name: str, x_name: str) -> tuple[Array, Array]:
         """Outputs (T, M) and inputs (T, I), I = 0 where there are none, checked against each other and the model."""
         outputs = as_series(y, y_name, columns=True)
-        inputs = np.empty((len(outputs), 0)) if x is None else _inputs(x, x_name)
+        inputs = np.empty((len(outputs), 0)) if x is None else as_inputs(x, x_name)
         if len(outputs) != len(inputs):
             raise ValueError(f"{y_name} has {len(outputs)} steps and {x_name} {len(inputs)}; expected as many of both")
         if self._parts is not None:
             _, scales, _ = self._parts
-            self._check_columns(outputs.shape[1], len(scales.output_mean), y_name)
-            self._check_columns(inputs.shape[1], len(scales.input_mean), x_name)
+            check_columns(outputs.shape[1], len(scales.output_mean), y_name)
+            check_columns(inputs.shape[1], len(scales.input_mean), x_name)
         if self.form is not None and self.form.log and not (outputs > 0).all():
             place = int(np.argwhere(~(outputs > 0))[0][0])
             raise ValueError(
@@ -448,19 +393,17 @@ class NARX:
             )
         return outputs, inputs
 
-    def _check_columns(self, got: int, expected: int, name: str) -> None:
-        if got != expected:
-            raise ValueError(f"{name} has {got} columns; the model was trained with {expected}")
-
     def _future(self, steps: int | None, x: ArrayLike | None) -> Array:
         """The inputs of the steps to predict, (steps, I)."""
-        _check_whole("steps", steps, least=0)
+        check_whole("steps", steps, least=0)
         own = len(self._trained()[1].input_mean)
         if x is None and (own or steps is None):
-            what = f"the model has {own} inputs, of which the future must be known" if own else "the model has no inputs"
+            what = (
+                f"the model has {own} inputs, of which the future must be known" if own else "the model has no inputs"
+            )
             raise ValueError(f"{what}: give {'x' if own else 'steps'}")
-        inputs = np.empty((steps or 0, 0)) if x is None else _inputs(x, "x")
-        self._check_columns(inputs.shape[1], own, "x")
+        inputs = np.empty((steps or 0, 0)) if x is None else as_inputs(x, "x")
+        check_columns(inputs.shape[1], own, "x")
         if steps is not None and len(inputs) != steps:
             raise ValueError(f"x has {len(inputs)} steps; expected steps = {steps}")
         return inputs
@@ -488,12 +431,12 @@ class NARX:
 
     def _form(self, outputs: Array, inputs: Array) -> Form:
         """The regressors: as given, or by backtest."""
-        given = {name: self.hyperparameters[name] for name in _CHOICES}
         self._parts = self.form = None
-        if given["log"] and not (outputs > 0).all():
+        options = self.hyperparameters
+        if options.log and not (outputs > 0).all():
             place = int(np.argwhere(~(outputs > 0))[0][0])
             raise ValueError(f"y[{place}] is {outputs[place].min()}; log takes values above 0 only")
-        form, score = choose(outputs, inputs, self._horizon(len(outputs)), **given)
+        form, score = choose(outputs, inputs, options.horizon_of(len(outputs)), **options.choices())
         needed = form.memory + 2
         if len(outputs) < needed:
             raise ValueError(
@@ -502,111 +445,3 @@ class NARX:
             )
         self.metrics = {"backtest": score}
         return form
-
-    def _horizon(self, steps: int) -> int:
-        return int(self.hyperparameters["horizon"] or max(1, steps // 5))
-
-    def _network(self, outputs: int, inputs: int, seed: int) -> NARXNetwork:
-        form = self.form
-        assert form is not None
-        exogenous = (form.input_delays + 1 - form.dead_time) * inputs + ((form.season or 1) - 1 if form.seasonal else 0)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network, hidden = self.hyperparameters["network"], self.hyperparameters["hidden"]
-            return NARXNetwork(outputs, form.output_delays, exogenous, network=network, hidden=hidden).double()
-
-    def _linear_network(self, outputs: Array, inputs: Array, scales: Scales, seed: int) -> NARXNetwork:
-        """A network that is the linear model, by least squares."""
-        assert self.form is not None
-        network = self._network(outputs.shape[1], inputs.shape[1], seed)
-        found = torch.from_numpy(fit_linear(self.form, outputs, inputs, scales).coefficients)
-        network.set_linear(found[:-1].T, found[-1])
-        return network
-
-    def _learner(self, network: NARXNetwork, training: Segment, validation: Segment, epochs: int) -> NARXLearner:
-        recurrent = self.hyperparameters["network"] not in ("linear", "feedforward")
-        horizon = min(self._horizon(len(training.exogenous)), _LONGEST_RUN)
-        warm = min(_WARM, len(training.exogenous) // 4) if recurrent else 0
-        apart = int(_SERIES_PARALLEL * epochs * STEPS_PER_EPOCH)
-        return NARXLearner(network, training, validation, horizon, apart, warm)
-
-    def _rehearsed(self, outputs: Array, inputs: Array, plan: Plan, progress: Callable[[Progress], None] | None) -> int:
-        """After how many epochs free runs of the network are best on data that it has not seen; 0: never.
-
-        It is trained without the last fifth, without the last two, and so on, and each time judged by the fifth that
-        follows.  It must be better than the linear model each time, and by more than a little on average: a network
-        that was lucky once runs away as soon as the series leaves the range that it knows.
-        """
-        form, T = self.form, len(outputs)
-        assert form is not None
-        fold = T // 5
-        cuts = [T - fold * part for part in range(_FOLDS, 0, -1)]
-        if self.hyperparameters["network"] == "linear" or fold < 4 or cuts[0] - form.memory < fold:
-            self.metrics |= {"network_used": False}
-            return 0
-        ratios, epochs = [], plan.epochs
-        for cut in cuts:
-            scales = form.scales(outputs[:cut], inputs[:cut])
-            network = self._linear_network(outputs[:cut], inputs[:cut], scales, plan.seed)
-            training = _segment(outputs[:cut], inputs[:cut], form, scales, 0)
-            first = max(0, cut - form.memory - min(_WARM, len(training.exogenous) // 4))
-            validation = _segment(outputs[first : cut + fold], inputs[first : cut + fold], form, scales, first)
-            if epochs is None:
-                assert plan.seconds is not None
-                epochs = _epochs_within(plan.seconds / (_FOLDS + 1), self._learner(network, training, validation, 0))
-            learner, run = self._learner(network, training, validation, epochs), Run()
-            linear = learner.validate()
-            own = Plan(epochs=epochs, seed=plan.seed, weight_decay=_WEIGHT_DECAY)
-            train(learner, own, self.hyperparameters["learning_rate"], run, progress=progress)
-            ratios.append([loss / max(linear, 1e-30) for _, _, loss in run.history])
-        curve = np.array(ratios)  # (folds, epochs), parts of the linear model's mean square error
-        mean = np.exp(np.log(curve).mean(axis=0))
-        fallback = self.hyperparameters["fallback"]
-        allowed = np.where(fallback & ((curve.max(axis=0) >= 1.0) | (mean > _WORTHWHILE)), math.inf, mean)
-        best = int(np.argmin(allowed))
-        used = bool(np.isfinite(allowed[best]))
-        best = best if used else int(np.argmin(mean))
-        self.metrics |= {"network_used": used, "network_error": float(np.sqrt(mean[best]))}
-        return best + 1 if used else 0
-
-
-def _epochs_within(seconds: float, learner: NARXLearner) -> int:
-    """How many epochs fit into so many seconds: one is tried, on a copy."""
-    trial = copy.deepcopy(learner)
-    generator = torch.Generator().manual_seed(0)
-    began = time_of_day.perf_counter()
-    for _ in range(2):
-        trial.loss(generator).backward()  # type: ignore[no-untyped-call]
-    a_step = (time_of_day.perf_counter() - began) / 2
-    trial.validate()
-    rest = time_of_day.perf_counter() - began - 2 * a_step
-    return max(2, int(seconds / (a_step * STEPS_PER_EPOCH + rest)))
-
-
-def _segment(outputs: Array, inputs: Array, form: Form, scales: Scales, start: int) -> Segment:
-    """A stretch of a series, which begins `start` steps after the training series' first, as the network sees it."""
-    first = form.memory
-    exogenous = form.exogenous(inputs[first - form.input_delays :], scales, start + first)
-    return Segment(torch.from_numpy(form.inward(outputs, scales)), torch.from_numpy(exogenous))
-
-
-def _inputs(x: ArrayLike, name: str) -> Array:
-    """Inputs (T, I), where I may be 0."""
-    if isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] == 0:
-        return x
-    return as_series(x, name, columns=True)
-
-
-def _state_like(like: EncoderState, tensors: list[Tensor]) -> EncoderState:
-    if isinstance(like, Tensor):
-        return tensors[0]
-    return LSTMState(*tensors) if isinstance(like, LSTMState) else tuple(tensors)
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, expected a whole number, at least {least}")
-    if value < least:
-        raise ValueError(f"{name} is {value}, expected at least {least}")

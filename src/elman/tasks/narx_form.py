@@ -18,6 +18,7 @@ _DELAYS = (1, 2, 3, 4, 6, 8, 12)
 _LONG_DELAYS = (18, 24, 36)  # where no season is given
 _INPUT_DELAYS = (0, 1, 2, 4, 6)
 _DEAD_TIMES = (0, 1, 2, 3)
+_AS_GOOD = 1.01  # errors that differ by less are taken for equal
 _ROWS_FOR_EACH = 1.5  # rows that a coefficient needs at least in each fit of a backtest
 
 
@@ -108,8 +109,8 @@ def choose(
 ) -> tuple[Form, float | None]:
     """Choose what is None by backtests of the linear model: free runs of `horizon` steps from places all over the data.
 
-    Of each candidate the geometric mean of its errors counts, so that no single place decides.  The order of the
-    candidates, simple ones first, breaks ties.
+    Of each candidate the geometric mean of its errors counts, so that no single place decides; of those within a
+    hundredth of the best, the one with the fewest coefficients is taken.
 
     Returns
     -------
@@ -127,9 +128,10 @@ def choose(
         if (score := _score(form, y, x, horizon, origins)) is not None and np.isfinite(score)
     ]
     if not scored:
-        simplest = candidates[0]
-        return simplest, None
-    score, form = min(scored, key=lambda pair: pair[0])
+        return candidates[0], None
+    best = min(score for score, _ in scored)
+    close = [(score, form) for score, form in scored if score <= _AS_GOOD * best]
+    score, form = min(close, key=lambda pair: _coefficients(pair[1], y, x))
     return form, score
 
 
@@ -162,9 +164,7 @@ def _origins(T: int, horizon: int) -> list[int]:
 
 def _score(form: Form, y: Array, x: Array, horizon: int, origins: list[int]) -> float | None:
     """The geometric mean of the errors of a form; None if there are too few rows to fit it."""
-    coefficients = form.output_delays * y.shape[1] + (form.input_delays + 1 - form.dead_time) * x.shape[1] + 1
-    coefficients += (form.season or 1) - 1 if form.seasonal else 0
-    if not origins or origins[0] - form.memory < _ROWS_FOR_EACH * coefficients:
+    if not origins or origins[0] - form.memory < _ROWS_FOR_EACH * _coefficients(form, y, x):
         return None
     logs = []
     for o in origins:
@@ -175,6 +175,12 @@ def _score(form: Form, y: Array, x: Array, horizon: int, origins: list[int]) -> 
             square = np.mean(((run - y[o : o + horizon]) / np.maximum(y[:o].std(axis=0), 1e-300)) ** 2)
         logs.append(0.5 * np.log(square + 1e-24))
     return float(np.exp(np.mean(logs)))
+
+
+def _coefficients(form: Form, y: Array, x: Array) -> int:
+    """The coefficients of a linear model, for one output."""
+    of_inputs: int = (form.input_delays + 1 - form.dead_time) * x.shape[1]
+    return int(form.output_delays * y.shape[1]) + of_inputs + ((form.season or 1) - 1 if form.seasonal else 0) + 1
 
 
 def _regression(form: Form, y: Array, x: Array, scales: Scales) -> tuple[Array, Array]:
@@ -189,5 +195,3 @@ def _mean_and_spread(values: Array) -> tuple[Array, Array]:
     mean, spread = values.mean(axis=0), values.std(axis=0)
     flat = spread <= 1e-12 * np.abs(mean)
     return mean, np.where(flat | (spread == 0), 1.0, spread)
-
-

@@ -93,7 +93,8 @@ class NARXLearner:
             outputs, exogenous = (part.unsqueeze(1) for part in self._training)
             memory = len(outputs) - len(exogenous)
             predictions, _ = self.network(outputs[memory - self.network.delays :], exogenous)
-            return (predictions - outputs[memory:])[self._warm :].square().mean()
+            error: Tensor = (predictions - outputs[memory:])[self._warm :].square().mean()
+            return error
         room = len(self._training.exogenous) - self._warm - self._length + 1
         starts = torch.arange(room)
         if room > _WINDOWS:
@@ -129,4 +130,5 @@ class NARXLearner:
             _, state = network(outputs, exogenous[:warm])
         past = outputs[len(outputs) - network.delays :]
         predictions, _ = network.free_run(past, exogenous[warm:], state)
-        return (predictions - targets).square().mean()
+        error: Tensor = (predictions - targets).square().mean()
+        return error

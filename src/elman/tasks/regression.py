@@ -6,7 +6,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Fit", "as_series", "criteria", "errors", "lagged", "least_squares", "rounding"]
+__all__ = [
+    "Fit",
+    "as_series",
+    "check_whole",
+    "criteria",
+    "errors",
+    "lagged",
+    "least_squares",
+    "levels",
+    "nested_squares",
+    "rounding",
+]
 
 Array = NDArray[np.float64]
 
@@ -50,7 +61,7 @@ def as_series(values: ArrayLike, name: str, *, columns: bool = False) -> Array:
 
 
 def lagged(series: Array, lags: range, rows: range) -> Array:
-    """The values of `series`, (T, M), at t - lag for each t of `rows` and each of `lags`: (rows, lags·M), lag by lag."""
+    """The values of `series`, (T, M), at t - lag for each t of `rows` and each of `lags`: (rows, lags·M)."""
     parts = [series[rows.start - lag : rows.stop - lag] for lag in lags]
     return np.concatenate(parts, axis=1) if parts else np.empty((len(rows), 0))
 
@@ -97,3 +108,40 @@ def errors(predicted: Array, actual: Array, prefix: str) -> dict[str, float]:
         f"{prefix}_rmse": float(np.sqrt(np.mean(difference**2))),
         f"{prefix}_mae": float(np.mean(np.abs(difference))),
     }
+
+
+def levels(trend: str, season: int | None, start: int, steps: int) -> Array:
+    """The columns of a regression that depend on time alone, for steps from `start` on: (steps, ·).
+
+    In `trend`, c stands for a column of ones and t for 1, 2, …; a season has a column for each of its steps, but with c
+    none for the first.
+    """
+    t = np.arange(start, start + steps, dtype=np.float64)
+    columns: list[Array] = [np.ones_like(t)] if "c" in trend else []
+    columns += [t + 1.0] if "t" in trend else []
+    for number in range(1 if "c" in trend else 0, season or 0):
+        columns.append((t % (season or 1) == number).astype(np.float64))
+    return np.stack(columns, axis=1) if columns else np.empty((steps, 0))
+
+
+def nested_squares(design: Array, targets: Array, fixed: int) -> Array:
+    """The sums of squared residuals with the first `fixed`, `fixed` + 1, … and all columns of a regression.
+
+    One QR decomposition knows them all: of the largest, and what each column explains beyond those before it.
+    """
+    basis, _ = np.linalg.qr(design)
+    gains = basis.T @ targets
+    rest = targets - basis @ gains
+    squares: Array = rest @ rest + np.concatenate((np.cumsum(gains[fixed:][::-1] ** 2)[::-1], [0.0]))
+    squares[squares <= len(targets) * rounding(targets)] = 0.0
+    return squares
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """Check an optional whole number; None passes."""
+    if value is None:
+        return
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, expected a whole number, at least {least}")
+    if value < least:
+        raise ValueError(f"{name} is {value}, expected at least {least}")
