@@ -8,9 +8,9 @@ it but the inputs.  Nothing is chosen by the last fifth.  Networks are the media
 
 The models.  AR: order by BIC.  ARX: elman.NARX(network="linear"), delays, logarithm and season by backtest.  NARX:
 elman.NARX(), the same with a network where that helps.  NARX*: the network in any case (fallback=False).
-SysIdentPy 0.9: FROLS with polynomials of degree 1 and 2, at most 20 terms by AIC, and NARXNN with a network of 32 and 16
-tanh units on z-scored data, Adam, 200 epochs, as its documentation has them.  All see the same lags: a season and one,
-or 13 where there is none; for the gas furnace 6 of both series.
+SysIdentPy: FROLS with polynomials of degree 1 and 2, up to 20 terms, as many as AIC asks for; and NARXNN with 32 and 16
+tanh units on z-scored data, Adam, 200 epochs.  All see the same lags: a season and one, or 13 where there is none; for
+the gas furnace 6 of both series.
 """
 
 import argparse

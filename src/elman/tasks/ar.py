@@ -62,7 +62,6 @@ class AR:
     sigma2 : float
         Mean square of the residuals.
     log_likelihood, aic, bic, hqic : float
-        Of the fit, given the first K values.
     selection : dict
         For each order that was tried, the criterion.
     state : ARState
