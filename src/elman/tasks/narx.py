@@ -91,7 +91,7 @@ class NARX:
     >>> narx = elman.NARX(output_delays=1, input_delays=0).fit(y[:250], x[:250], epochs=20)
     >>> narx.predict(x=x[250:]).shape  # a free run
     (50,)
-    >>> narx.evaluate(y[250:], x[250:])["free_run_rmse"] < 0.2 * y.std()
+    >>> bool(narx.evaluate(y[250:], x[250:])["free_run_rmse"] < 0.2 * y.std())
     True
     """
 
