@@ -64,7 +64,8 @@ class NARX:
         What was chosen; None before `fit`.
     metrics : dict
         Figures of the training: ``backtest``, the linear model's error, in units of the spread; ``network_used``;
-        ``network_error``, the error of free runs on held-back data with the network, as part of that without it.
+        ``network_error``, the error of free runs on held-back data with the network, as part of that without it, and
+        ``network_errors``, the same for each part that was held back.
     state : NARXState
         After the training series.
 
@@ -84,14 +85,14 @@ class NARX:
     Examples
     --------
     >>> import numpy as np, elman
-    >>> x = np.random.default_rng(0).normal(size=300)
-    >>> y = np.zeros(300)
-    >>> for t in range(1, 300):
+    >>> x = np.random.default_rng(0).normal(size=200)
+    >>> y = np.zeros(200)
+    >>> for t in range(1, 200):
     ...     y[t] = 0.7 * y[t - 1] + np.tanh(x[t])
-    >>> narx = elman.NARX(output_delays=1, input_delays=0).fit(y[:250], x[:250], epochs=20)
-    >>> narx.predict(x=x[250:]).shape  # a free run
+    >>> narx = elman.NARX(output_delays=1, input_delays=0).fit(y[:150], x[:150], epochs=4)
+    >>> narx.predict(x=x[150:]).shape  # a free run
     (50,)
-    >>> bool(narx.evaluate(y[250:], x[250:])["free_run_rmse"] < 0.2 * y.std())
+    >>> bool(narx.evaluate(y[150:], x[150:])["free_run_rmse"] < 0.2 * y.std())
     True
     """
 

@@ -100,8 +100,10 @@ class Training:
         allowed = np.where(refused & self._options.fallback, math.inf, mean)
         best = int(np.argmin(allowed))
         used = bool(np.isfinite(allowed[best]))
-        error = float(np.sqrt(mean[best] if used else mean.min()))
-        return best + 1 if used else 0, {"network_used": used, "network_error": error}
+        shown = best if used else int(np.argmin(mean))
+        figures: dict[str, Any] = {"network_used": used, "network_error": float(np.sqrt(mean[shown]))}
+        figures["network_errors"] = np.sqrt(curve[:, shown]).tolist()
+        return best + 1 if used else 0, figures
 
     def _plan(self, epochs: int) -> Plan:
         return Plan(epochs=epochs, seed=self._seed, weight_decay=_WEIGHT_DECAY)
