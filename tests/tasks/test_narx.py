@@ -14,6 +14,7 @@ import elman
 from elman.tasks.model_file import ModelFileError, read_file, write_file
 from elman.tasks.narx_form import Form, choose, fit_linear, run_linear
 from elman.tasks.narx_learner import NARXLearner, Segment, windows
+from elman.tasks.training import TrainingError
 
 NO_INPUTS = np.empty((0, 0))
 
@@ -245,6 +246,17 @@ def test_a_short_series_is_learnt_without_a_network() -> None:
 def test_a_run_that_runs_away_ends_in_infinity_without_a_warning() -> None:
     narx = elman.NARX(1, log=True, network="linear").fit(np.exp(1.2 ** np.arange(30.0)))
     assert narx.predict(200)[-1] == math.inf
+
+
+def test_a_network_that_runs_away_gives_way_to_the_linear_model() -> None:
+    y, x = system(100)
+    options = {"output_delays": 1, "input_delays": 1, "dead_time": 0}
+    wild = elman.NARX(**options, learning_rate=1e30).fit(y, x, epochs=2)
+    linear = elman.NARX(**options, network="linear").fit(y, x)
+    assert wild.metrics["network_used"] is False
+    np.testing.assert_array_equal(wild.predict(x=x), linear.predict(x=x))
+    with pytest.raises(TrainingError, match="try a lower learning rate"):
+        elman.NARX(**options, learning_rate=1e30, fallback=False).fit(y, x, epochs=2)
 
 
 def test_time_is_kept() -> None:

@@ -177,6 +177,8 @@ class NARX:
             are asked for and not all outputs are positive.
         TypeError
             If a series is not of numbers.
+        TrainingError
+            If the network runs away while it learns, and there is no `fallback`.
 
         Notes
         -----

@@ -16,7 +16,7 @@ from elman.tasks.narx_form import Form, Scales, fit_linear
 from elman.tasks.narx_learner import STEPS_PER_EPOCH, NARXLearner, Segment
 from elman.tasks.narx_options import Options
 from elman.tasks.plan import Plan, make_plan
-from elman.tasks.training import Progress, train
+from elman.tasks.training import Progress, TrainingError, train
 
 __all__ = ["Training", "new_network"]
 
@@ -67,7 +67,8 @@ class Training:
         if best:
             whole = self._segment(0, len(self._outputs), scales)
             learner = self._learner(network, whole, whole, best)
-            train(learner, self._plan(best), self._options.learning_rate, Run())
+            if not self._train(learner, best, Run(), None):
+                return self._linear(len(self._outputs), scales), {**figures, "network_used": False}
         return network, figures
 
     def _rehearse(
@@ -92,7 +93,8 @@ class Training:
                 epochs = _epochs_within(plan.seconds / (_FOLDS + 1), trial)
             learner, run = self._learner(network, training, validation, epochs), Run()
             linear = max(learner.validate(), _EXACT)
-            train(learner, self._plan(epochs), self._options.learning_rate, run, progress=progress)
+            if not self._train(learner, epochs, run, progress):
+                return 0, {"network_used": False}
             ratios.append([max(loss, _EXACT) / linear for _, _, loss in run.history])
         curve = np.array(ratios)  # (folds, epochs), parts of the linear model's mean square error
         mean = np.exp(np.log(curve).mean(axis=0))
@@ -105,8 +107,16 @@ class Training:
         figures["network_errors"] = np.sqrt(curve[:, shown]).tolist()
         return best + 1 if used else 0, figures
 
-    def _plan(self, epochs: int) -> Plan:
-        return Plan(epochs=epochs, seed=self._seed, weight_decay=_WEIGHT_DECAY)
+    def _train(self, learner: NARXLearner, epochs: int, run: Run, progress: Callable[[Progress], None] | None) -> bool:
+        """Train; False if the network ran away, and the linear model may stand in for it."""
+        plan = Plan(epochs=epochs, seed=self._seed, weight_decay=_WEIGHT_DECAY)
+        try:
+            train(learner, plan, self._options.learning_rate, run, progress=progress)
+        except TrainingError:
+            if not self._options.fallback:
+                raise
+            return False
+        return True
 
     def _linear(self, steps: int, scales: Scales) -> NARXNetwork:
         """A network that is the linear model, by least squares on the first steps."""
