@@ -12,9 +12,11 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 PROMISES = {
     "accelerate": r"^memory: GRU\(32, 64\) runs on the kernels\n[\s\S]*step 300 .* (99|100)%\n.*: (99\.\d|100\.0)%",
     "drop_in": r"difference from torch\.nn: (0e\+00|\de-0[6-9])\n[\s\S]*step 200 +mean error 0\.0[0-5]",
+    "finite_memory": r"sees 5\n.*\n +0 +10 +0\.000 +0\.[5-9]\d+ +0\.[5-9].*\n[\s\S]* 22( +-?0\.000){2} +0\.[5-9]",
     "language_model": r"seen: [23]\.\d\d bits .*\n.* bit: True\n.*nam: .*'e' .*\n\nIt writes.*:\n[\s\S]{201}$",
     "learned_start": r"step 800 +mean squared error 0\.0[01]",
     "lengths": r"step 200 .* right (9\d|100)%[\s\S]*packed and padded agree to the bit: True",
+    "narx": r"^AR\(\d+\) is stable[\s\S]*NARX one step +0\.\d\d +free run +0\.\d\d degrees\nnext.*: 2\d\.\d degrees",
     "streaming": r"outputs equal to the bit: True\nlast states equal to the bit: True\n[\s\S]*sweep 3 .* 0\.00",
     "xor_in_time": r"right on 1000 new steps: 100%\nsize of the error term at t, t-1, ...: 1\.0000 0\.[0-5]",
 }

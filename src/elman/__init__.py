@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         GRU,
         LSTM,
         RNN,
+        TDNN,
         FallbackWarning,
         GRUCell,
         LSTMCell,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         last_output,
         restore,
     )
-    from elman.tasks import LanguageModel, load
+    from elman.tasks import AR, NARX, LanguageModel, load
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "RNN",
     "GRU",
     "LSTM",
+    "TDNN",
     "RNNCell",
     "GRUCell",
     "LSTMCell",
@@ -48,6 +50,8 @@ __all__ = [
     "detach",
     "FallbackWarning",
     "LanguageModel",
+    "AR",
+    "NARX",
     "load",
     "export_onnx",
     "Lexicon",
@@ -62,9 +66,9 @@ __all__ = [
 
 # Public name -> the module that defines it. A name missing here is a submodule.
 _HOMES = {
-    **dict.fromkeys(("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
+    **dict.fromkeys(("RNN", "GRU", "LSTM", "TDNN", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
     **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
-    **dict.fromkeys(("LanguageModel", "load"), "elman.tasks"),
+    **dict.fromkeys(("LanguageModel", "AR", "NARX", "load"), "elman.tasks"),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",
 }

@@ -1,4 +1,4 @@
-"""Recurrent layers on compiled kernels: drop-in replacements for torch.nn's, and functions of their weights."""
+"""Recurrent layers on compiled kernels: drop-in replacements for torch.nn's, and functions of their weights; TDNN."""
 
 from elman.layers import acceleration, functional
 from elman.layers.acceleration import accelerate, restore
@@ -12,11 +12,13 @@ from elman.layers.regularisation import LockedDropout, locked_mask, weight_dropp
 from elman.layers.state import LSTMState, by_layer, detach, last_output
 from elman.layers.stepper import Stepper
 from elman.layers.steps import all_states
+from elman.layers.time_delay import TDNN
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "TDNN",
     "FallbackWarning",
     "GRUCell",
     "LSTMCell",

@@ -1,5 +1,7 @@
 """Networks: tensors in, tensors out.  Each has `forward`, `initial_state` and `step`; state is a value."""
 
+from elman.models.encoders import ENCODERS, Encoder
 from elman.models.language_model import CELLS, LanguageNetwork
+from elman.models.narx import NETWORKS, NARXNetwork
 
-__all__ = ["CELLS", "LanguageNetwork"]
+__all__ = ["CELLS", "ENCODERS", "NETWORKS", "Encoder", "LanguageNetwork", "NARXNetwork"]

@@ -1,22 +1,34 @@
 """Reading any model: the file knows its task."""
 
 import os
+from typing import Any
 
+from elman.tasks.ar import AR
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
+from elman.tasks.narx import NARX
 
 __all__ = ["load"]
 
-_TASKS = {LanguageModel.task: LanguageModel}
+_TASKS: dict[str, Any] = {
+    LanguageModel.task: LanguageModel,
+    AR.task: AR,
+    NARX.task: NARX,
+}
 
 
-def load(path: str | os.PathLike[str]) -> LanguageModel:
+def load(path: str | os.PathLike[str]) -> Any:
     """Read a model that `save` or ``elman train`` wrote; the file says of which task.
 
     Parameters
     ----------
     path
         Of the file.
+
+    Returns
+    -------
+    LanguageModel, AR, NARX
+        As the file says.
 
     Raises
     ------
