@@ -174,7 +174,9 @@ class Lexicon:
         ['<other>', 'a']
         """
         if self.other is None:
-            raise ValueError("a lexicon without an entry for unknown tokens cannot be limited: build it with other=True")
+            raise ValueError(
+                "a lexicon without an entry for unknown tokens cannot be limited: build it with other=True"
+            )
         if max_size is not None and max_size < 2:
             raise ValueError(f"max_size is {max_size}, expected at least 2: a token and the entry for unknown ones")
         room = None if max_size is None else max_size - 1

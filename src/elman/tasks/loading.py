@@ -2,21 +2,23 @@
 
 import os
 
+from elman.tasks.arpa import is_arpa
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
+from elman.tasks.ngram import NGram
 
 __all__ = ["load"]
 
-_TASKS = {LanguageModel.task: LanguageModel}
+_TASKS: dict[str, type[LanguageModel | NGram]] = {LanguageModel.task: LanguageModel, NGram.task: NGram}
 
 
-def load(path: str | os.PathLike[str]) -> LanguageModel:
+def load(path: str | os.PathLike[str]) -> LanguageModel | NGram:
     """Read a model that `save` or ``elman train`` wrote; the file says of which task.
 
     Parameters
     ----------
     path
-        Of the file.
+        Of the file; an ARPA file, plain or compressed with gzip, is an n-gram model.
 
     Raises
     ------
@@ -32,6 +34,8 @@ def load(path: str | os.PathLike[str]) -> LanguageModel:
     >>> elman.load("be.elman").info()["hidden"]
     16
     """
+    if _is_arpa(path):
+        return NGram.from_arpa(path)
     stored = read_file(path, "model")
     task = stored.description["task"]
     if task not in _TASKS:
@@ -40,3 +44,10 @@ def load(path: str | os.PathLike[str]) -> LanguageModel:
         return _TASKS[task].from_stored(stored)
     except ModelFileError as error:
         raise ModelFileError(f"{os.fspath(path)}: {error}") from error
+
+
+def _is_arpa(path: str | os.PathLike[str]) -> bool:
+    try:
+        return is_arpa(path)
+    except OSError:  # reading a model says what is wrong
+        return False

@@ -121,9 +121,7 @@ def maximum_likelihood(levels: Sequence[Level], prune: Sequence[int] = ()) -> NG
     return _table(levels, prune, probabilities, weights)
 
 
-def _orders(
-    levels: Sequence[Level], prune: Sequence[int]
-) -> list[tuple[Level, Integers, int, npt.NDArray[np.bool_]]]:
+def _orders(levels: Sequence[Level], prune: Sequence[int]) -> list[tuple[Level, Integers, int, npt.NDArray[np.bool_]]]:
     """For each order: the n-grams, the number of each one's context, how many contexts there are, which are kept."""
     width = len(levels[0].keys)
     limits = _limits(prune, len(levels))
@@ -157,11 +155,11 @@ def _table(
     """Leave the pruned n-grams out, number the contexts anew, and go over to logarithms."""
     width = len(levels[0].keys)
     numbers: Integers = np.arange(width)  # of each context among those that are kept
-    keys, logs, backoffs = [], [_log10(probabilities[0])], []
+    keys, logs, backoffs = [], [_log10(np.minimum(probabilities[0], 1.0))], []
     for n, (level, contexts, _, kept) in enumerate(_orders(levels, prune)):
         if n:
             keys.append((numbers[contexts] * width + level.keys % width)[kept])
-            logs.append(_log10(probabilities[n][kept]))
+            logs.append(_log10(np.minimum(probabilities[n][kept], 1.0)))
             numbers = np.cumsum(kept) - 1
         if n < len(levels) - 1:
             backoffs.append(_log10(weights[n][kept]))

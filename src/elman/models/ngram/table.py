@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from elman.models.ngram.counting import Integers
 
-__all__ = ["NGramTable"]
+__all__ = ["NGramTable", "find"]
 
 _LN10 = float(np.log(10))
 _NONE = -1  # the number of an n-gram that is not in the table
@@ -88,15 +88,7 @@ class NGramTable:
         words
             (K,).
         """
-        keys = self.keys[order - 2]
-        found = np.full(len(words), _NONE, np.int64)
-        known = np.flatnonzero(contexts >= 0)
-        if len(keys) == 0 or len(known) == 0:
-            return found
-        wanted = contexts[known] * self.width + words[known]
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        found[known] = np.where(keys[at] == wanted, at, _NONE)
-        return found
+        return find(self.keys[order - 2], self.width, contexts, words)
 
     def score(self, words: Integers) -> npt.NDArray[np.float64]:
         """How probable each word of a text is after those before it in its sentence.
@@ -165,6 +157,17 @@ class NGramTable:
             words = keys[first:end] - context * self.width
             result[words] = np.power(10.0, self.log_probabilities[n - 1][first:end].astype(np.float64))
         return result
+
+
+def find(keys: Integers, width: int, contexts: Integers, words: Integers) -> Integers:
+    """The places of ``contexts · width + words`` in rising `keys`, (K,); -1 where it is not there or a context is -1."""
+    found = np.full(len(words), _NONE, np.int64)
+    known = np.flatnonzero(contexts >= 0)
+    if len(keys) and len(known):
+        wanted = contexts[known] * width + words[known]
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        found[known] = np.where(keys[at] == wanted, at, _NONE)
+    return found
 
 
 def _check(table: NGramTable) -> None:
