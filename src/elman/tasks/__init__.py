@@ -2,8 +2,18 @@
 
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
+from elman.tasks.mixture import evaluate_mixture
 from elman.tasks.model_file import ModelFileError, check_writable
 from elman.tasks.ngram import NGram
 from elman.tasks.training import Progress, TrainingError
 
-__all__ = ["LanguageModel", "ModelFileError", "NGram", "Progress", "TrainingError", "check_writable", "load"]
+__all__ = [
+    "LanguageModel",
+    "ModelFileError",
+    "NGram",
+    "Progress",
+    "TrainingError",
+    "check_writable",
+    "evaluate_mixture",
+    "load",
+]

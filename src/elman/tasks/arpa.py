@@ -11,8 +11,8 @@ r"""N-gram models as ARPA files, the text format that KenLM, SRILM and others re
 
     \end\
 
-A line ``# tokens: chars`` before ``\data\`` says how text was cut.  White space separates the words of the format, so
-that in models of chars and segments a space is written as ▁ (U+2581), any other such character c as ▁{c in hexadecimal}.
+A line ``# tokens: chars`` before ``\data\`` says how text was cut.  White space separates the words of the format:
+in models of chars and segments a space is written as ▁ (U+2581), any other such character c as ▁{c in hexadecimal}.
 """
 
 import gzip
@@ -30,6 +30,7 @@ from elman import __version__
 from elman.data import Lexicon
 from elman.data.sentences import BEGIN, END, SENTENCE_KINDS, UNKNOWN
 from elman.models.ngram import NGramTable
+from elman.models.ngram.counting import Integers
 from elman.models.ngram.table import find
 from elman.tasks.model_file import ModelFileError, written_whole
 
@@ -56,7 +57,7 @@ class Arpa(NamedTuple):
 
 
 def is_arpa(path: str | os.PathLike[str]) -> bool:
-    r"""Whether a file looks like an ARPA file: it is compressed with gzip, or a line ``\data\`` stands near its start."""
+    r"""Whether a file looks like an ARPA file: it is compressed with gzip, or has a line ``\data\`` near its start."""
     with Path(path).open("rb") as file:
         start = file.read(4096)
     return start.startswith(_GZIP) or any(line.strip() == _DATA for line in start.split(b"\n"))
@@ -304,7 +305,7 @@ def _keys(
         bad = next(number for number, row in enumerate(rows) if error.args[0] in row[1 : n + 1])
         raise _BadLineError(first + bad, f"the word {_shown(error.args[0])} is not among the 1-grams") from None
     words = np.array(flat, np.int64).reshape(len(rows), n)
-    contexts = words[:, 0]
+    contexts: Integers = words[:, 0]
     for m, keys in enumerate(lower, 1):
         contexts = find(keys, width, contexts, words[:, m])
     if (contexts < 0).any():

@@ -160,7 +160,7 @@ class NGramTable:
 
 
 def find(keys: Integers, width: int, contexts: Integers, words: Integers) -> Integers:
-    """The places of ``contexts · width + words`` in rising `keys`, (K,); -1 where it is not there or a context is -1."""
+    """The places of ``contexts · width + words`` in rising `keys`, (K,); -1 where it, or a context, is not there."""
     found = np.full(len(words), _NONE, np.int64)
     known = np.flatnonzero(contexts >= 0)
     if len(keys) and len(known):
