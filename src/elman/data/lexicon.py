@@ -125,10 +125,7 @@ class Lexicon:
         room = max_size if max_size is None else max_size - int(other)
         if min_count < 1 or (room is not None and room < 1):
             raise ValueError(f"min_count is {min_count} and max_size {max_size}; both must leave room for a token")
-        everything = cls._ranked(counts.items(), unknown, other=True).limit(
-            min_count=min_count, max_size=None if room is None else room + 1
-        )
-        return everything if other else cls(everything._tokens[1:], counts=everything._counts[1:], other=False)
+        return cls._ranked(counts.items(), unknown, other=other, min_count=min_count, room=room)
 
     def merge(self, more: "Lexicon") -> "Lexicon":
         """The lexicon of both texts: the tokens of either, their counts added, in the order of `build`.
@@ -180,9 +177,7 @@ class Lexicon:
         if max_size is not None and max_size < 2:
             raise ValueError(f"max_size is {max_size}, expected at least 2: a token and the entry for unknown ones")
         room = None if max_size is None else max_size - 1
-        ordered = sorted(((-count, token) for token, count in self._counted() if count >= min_count))[:room]
-        left = sum(self._counts) + sum(count for count, _ in ordered)
-        return Lexicon._ranked([(token, -count) for count, token in ordered], left, other=True)
+        return Lexicon._ranked(self._counted(), self._counts[0], other=True, min_count=min_count, room=room)
 
     def __len__(self) -> int:
         """V, the number of entries, "other" included."""
@@ -284,9 +279,11 @@ class Lexicon:
         shape = (*given.shape, len(self))
         if not sparse:
             return torch.zeros(shape).scatter_(-1, given.unsqueeze(-1), 1.0)
-        places = torch.cartesian_prod(*map(torch.arange, given.shape)).view(given.numel(), given.dim()).T
+        places = torch.ones(given.shape).nonzero().T  # (dimensions, rows), in order
         where = torch.cat([places, given.reshape(1, -1)])
-        return torch.sparse_coo_tensor(where, torch.ones(given.numel()), shape, is_coalesced=True)
+        return torch.sparse_coo_tensor(
+            where, torch.ones(given.numel()), shape, check_invariants=False, is_coalesced=True
+        )
 
     def from_one_of_n(self, codes: Tensor) -> Tensor:
         """The inverse of `one_of_n`: the indices (…) int64 of rows (…, V), dense or sparse.
@@ -375,11 +372,21 @@ class Lexicon:
             raise ValueError(f"not a lexicon: {error!r}; expected the keys tokens, counts and other") from error
 
     @classmethod
-    def _ranked(cls, counts: Iterable[tuple[str, int]], unknown: int, *, other: bool) -> "Lexicon":
-        """By falling count, equal ones by code points."""
+    def _ranked(
+        cls,
+        counts: Iterable[tuple[str, int]],
+        unknown: int,
+        *,
+        other: bool,
+        min_count: int = 0,
+        room: int | None = None,
+    ) -> "Lexicon":
+        """The first `room` of the tokens seen often enough, by falling count, equal ones by code points."""
         ordered = sorted((-count, token) for token, count in counts)
-        seen = [-count for count, _ in ordered]
-        return cls((token for _, token in ordered), counts=[unknown, *seen] if other else seen, other=other)
+        taken = [entry for entry in ordered if -entry[0] >= min_count][:room]
+        seen = [-count for count, _ in taken]
+        left = unknown - sum(count for count, _ in ordered) - sum(seen)
+        return cls((token for _, token in taken), counts=[left, *seen] if other else seen, other=other)
 
     def _counted(self) -> Iterable[tuple[str, int]]:
         """The tokens with their counts, without "other"."""

@@ -387,6 +387,7 @@ class NGram:
         return {
             "task": self.task,
             **asdict(self.hyperparameters),
+            "prune": list(self.hyperparameters.prune),
             "vocabulary": len(lexicon),
             "ngrams": {str(n): size for n, size in enumerate(table.sizes, 1)},
             "metrics": self.metrics,
