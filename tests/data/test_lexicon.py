@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data import Lexicon
@@ -15,6 +15,7 @@ from elman.data import lexicon as lexicon_module
 ANY_TEXT = st.text(st.characters(), max_size=60)  # lone surrogates, controls and characters beyond U+FFFF too
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_characters_are_counted_and_found_as_a_dictionary_would(text: str) -> None:
     lexicon, counts = Lexicon.build(text), Counter(text)
@@ -24,6 +25,7 @@ def test_characters_are_counted_and_found_as_a_dictionary_would(text: str) -> No
     assert "".join(lexicon.tokens(lexicon.indices(text))) == text
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
 def test_the_fast_case_is_the_slow_case(known: str, text: str) -> None:
     lexicon = Lexicon.build(known)
@@ -31,6 +33,7 @@ def test_the_fast_case_is_the_slow_case(known: str, text: str) -> None:
     assert lexicon.indices(text).tolist() == lexicon.indices(iter(text)).tolist() == [lexicon[token] for token in text]
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_json_gives_the_same_lexicon_back(text: str) -> None:
     lexicon = Lexicon.build(text, min_count=2)
@@ -137,6 +140,7 @@ def test_codes_that_are_none() -> None:
             lexicon.from_one_of_n(torch.tensor([[1.0, 0.0, 0.0], row]))
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, ANY_TEXT, st.integers(1, 3))
 def test_merged_counts_are_those_of_both_texts(first: str, second: str, least: int) -> None:
     merged = Lexicon.build(first).merge(Lexicon.build(second))
