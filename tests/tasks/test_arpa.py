@@ -136,7 +136,7 @@ def _total_after_a() -> float:
         ("\\data\\", "data", r"a\.arpa:1: this is not an ARPA file: it has no line \\data\\"),
         ("ngram 2=3", "ngram 3=3", r"a\.arpa:6: got 'ngram 3=3', expected ngram 2=NUMBER"),
         ("ngram 2=3", "bigrams 3", r"a\.arpa:6: got 'bigrams 3', expected ngram 2=NUMBER"),
-        ("ngram 1=5\nngram 2=3\n", "\n", r"a\.arpa:5: got an empty line, expected ngram 1=NUMBER"),
+        ("ngram 1=5\nngram 2=3\n", "\n", r"a\.arpa:5: got no sizes here, expected ngram 1=NUMBER"),
         ("ngram 1=5", "ngram 1=6", r"a\.arpa:14: got '', expected a logarithm, 1 word and a back-off weight or none"),
         ("ngram 2=3", "ngram 2=2", r"a\.arpa:18: got '-0\.4\\tb </s>', expected \\end\\"),
         ("\\2-grams:", "\\3-grams:", r"a\.arpa:15: got '.+3-grams:', expected .2-grams:"),

@@ -191,14 +191,14 @@ def _read(lines: Sequence[bytes], kind: str | None) -> Arpa:
 
 def _sizes(lines: Sequence[bytes], at: int) -> tuple[list[int], int]:
     sizes: list[int] = []
-    while at < len(lines) and (line := lines[at].strip()):
+    while at < len(lines) and (line := lines[at].strip()) and not line.startswith(b"\\"):
         match = re.fullmatch(rb"ngram (\d+) *= *(\d+)", line)
         if not match or int(match[1]) != len(sizes) + 1:
             raise _BadLineError(at, f"got {_shown(line)}, expected ngram {len(sizes) + 1}=NUMBER")
         sizes.append(int(match[2]))
         at += 1
     if not sizes:
-        raise _BadLineError(at, "got an empty line, expected ngram 1=NUMBER")
+        raise _BadLineError(min(at, len(lines) - 1), "got no sizes here, expected ngram 1=NUMBER")
     return sizes, at
 
 
