@@ -34,7 +34,7 @@ def test_train(elman: Command, sam: Path) -> None:
     figures = package.load("m.elman").evaluate(sam)
     loss = figures["nats_per_token"]
     assert result.err.startswith(
-        f"elman: m.elman: validation loss {loss:.4f}, 13 1-grams, 16 2-grams, 15 3-grams of 17"
+        f"elman: m.elman: validation loss {loss:.4f}, 13 1-grams, 15 2-grams, 14 3-grams of 17 tokens"
     )
     assert figures == NGram(order=3).fit(SAM).evaluate(SAM)
 
