@@ -75,7 +75,7 @@ class NGram:
     >>> model.predict(["I do not"], top=1)[0][0][0]
     'like'
     >>> round(model.evaluate("Sam I am")["perplexity"], 2)
-    3.28
+    2.23
     """
 
     task = "ngram"

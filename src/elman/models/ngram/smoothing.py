@@ -44,7 +44,7 @@ def discounts(adjusted: Integers) -> tuple[float, float, float]:
     if not t[1:4].all():
         return FALLBACK
     y = t[1] / (t[1] + 2 * t[2])
-    found = [k - (k + 1) * y * t[k + 1] / t[k] for k in (1, 2, 3)]
+    found = [float(k - (k + 1) * y * t[k + 1] / t[k]) for k in (1, 2, 3)]
     if any(not 0 <= d <= k for k, d in enumerate(found, 1)):
         return FALLBACK
     return found[0], found[1], found[2]
