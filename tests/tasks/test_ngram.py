@@ -230,3 +230,10 @@ def test_files_whose_parts_do_not_fit(tmp_path: Path) -> None:
 def test_a_file_of_another_task_is_of_another_class(tmp_path: Path) -> None:
     LanguageModel(hidden=4, batch=2, window=4).fit("ab\n" * 40, epochs=1).save(tmp_path / "lm.elman")
     assert isinstance(elman.load(tmp_path / "lm.elman"), LanguageModel)
+
+
+def test_long_texts_are_scored_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = NGram(order=3).fit(SAM)
+    whole = model.evaluate(SAM * 5)
+    monkeypatch.setattr("elman.tasks.sentence_scoring._LONGEST", 7)
+    assert model.evaluate(SAM * 5) == pytest.approx(whole)
