@@ -17,7 +17,8 @@ from elman.data import Lexicon, Sentences, cut, normalise
 from elman.data.sentences import UNKNOWN, glue, numbered
 from elman.models.ngram import NGramTable, count_ngrams, kneser_ney, maximum_likelihood
 from elman.models.ngram.counting import Integers
-from elman.tasks.arpa import read_arpa, write_arpa
+from elman.tasks.arpa import write_arpa
+from elman.tasks.arpa_reader import read_arpa
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
 from elman.tasks.ngram_file import table_from_tensors, tensors_of
 from elman.tasks.ngram_settings import KNESER_NEY, NGramSettings, as_limits
