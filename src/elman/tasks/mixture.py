@@ -167,7 +167,7 @@ def _compare(recurrent: LanguageModel, ngram: NGram, text: str) -> _Compared:
     ours, known = of_words(recurrent, text, kind)
     if len(ours) != len(theirs):
         raise AssertionError(f"{len(ours)} units of the recurrent model, {len(theirs)} of the n-gram model")
-    known &= (words[follows] != ngram.lexicon.other) | _named_unknown(sentences, ngram)
+    known = known & ((words[follows] != ngram.lexicon.other) | _named_unknown(sentences, ngram))
     if not known.any():
         raise ValueError("the text has no token that both models know")
     lines = np.repeat(np.arange(len(sentences.lengths)), sentences.lengths + 1)

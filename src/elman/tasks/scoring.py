@@ -122,9 +122,11 @@ def log_probabilities(network: LanguageNetwork, tokens: Tensor, group: Sequence[
     each, grouped = torch.empty(2, inputs, dtype=torch.float64)
     for at, logits in _read_carried(network, tokens):
         within = at < inputs
-        places, logs = at[within], logits[within].double().log_softmax(-1)
-        each[places] = logs.gather(-1, tokens[places + 1].to(torch.int64).unsqueeze(-1)).squeeze(-1)
-        grouped[places] = logs[:, list(group)].logsumexp(-1) if group else -torch.inf
+        places, flat = at[within], logits[within]
+        total = flat.double().logsumexp(-1)
+        targets = tokens[places + 1].to(torch.int64).unsqueeze(-1)
+        each[places] = flat.gather(-1, targets).squeeze(-1).double() - total
+        grouped[places] = flat[:, list(group)].double().logsumexp(-1) - total if group else -torch.inf
     return each, grouped
 
 
