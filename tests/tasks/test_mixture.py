@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman import LanguageModel, NGram
@@ -86,6 +86,14 @@ def test_next_words_exclude_one_another(words: tuple[LanguageModel, NGram]) -> N
     following = [_compare(recurrent, probe, f"the {word}").recurrent[1] for word in known]
     end = _compare(recurrent, probe, "the").recurrent[1]
     assert 0.5 < np.exp(following).sum() + np.exp(end) <= 1 + 1e-6
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text("ab,. \t\r\n\v\f\0\u3000\x85", max_size=12))
+def test_any_white_space_is_aligned(words: tuple[LanguageModel, NGram], text: str) -> None:
+    """Both cut the text into the same words and lines, or this would raise."""
+    compared = _compare(*words, f"{text}\nthe cat\n")
+    assert len(compared.ngram) == len(compared.recurrent) == len(compared.sentence) >= 3
 
 
 def test_segments() -> None:
