@@ -17,6 +17,7 @@ PROMISES = {
     "learned_start": r"step 800 +mean squared error 0\.0[01]",
     "lengths": r"step 200 .* right (9\d|100)%[\s\S]*packed and padded agree to the bit: True",
     "narx": r"^AR\(\d+\) is stable[\s\S]*NARX one step +0\.\d\d +free run +0\.\d\d degrees\nnext.*: 2\d\.\d degrees",
+    "ngram": r"3 +\d+\.\d +[\d,]+ .*\n[\s\S]*KenLM[\s\S]*the same to the bit: True\n[\s\S]*mixed +[\d.]+\n$",
     "streaming": r"outputs equal to the bit: True\nlast states equal to the bit: True\n[\s\S]*sweep 3 .* 0\.00",
     "xor_in_time": r"right on 1000 new steps: 100%\nsize of the error term at t, t-1, ...: 1\.0000 0\.[0-5]",
 }

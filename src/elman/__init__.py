@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         last_output,
         restore,
     )
-    from elman.tasks import AR, NARX, LanguageModel, load
+    from elman.tasks import AR, NARX, LanguageModel, NGram, load
 
 __version__ = "0.1.0"
 
@@ -50,6 +50,7 @@ __all__ = [
     "detach",
     "FallbackWarning",
     "LanguageModel",
+    "NGram",
     "AR",
     "NARX",
     "load",
@@ -68,7 +69,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("RNN", "GRU", "LSTM", "TDNN", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
     **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
-    **dict.fromkeys(("LanguageModel", "AR", "NARX", "load"), "elman.tasks"),
+    **dict.fromkeys(("LanguageModel", "NGram", "AR", "NARX", "load"), "elman.tasks"),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",
 }

@@ -1,4 +1,4 @@
-"""``elman export MODEL OUT.onnx``: a model for other programs."""
+"""``elman export MODEL OUT``: a model for other programs; the ending of OUT says in which format."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,29 +10,42 @@ from elman.cli.flags import Model
 
 __all__ = ["EXAMPLES", "export"]
 
-EXAMPLES = """[bold]Example[/bold]
-elman export bard.elman bard.onnx"""
+EXAMPLES = """[bold]Examples[/bold]
+elman export bard.elman bard.onnx
+elman export ngram.elman ngram.arpa.gz"""
+
+_ARPA = (".arpa", ".arpa.gz")
 
 
 def export(
     model: Model,
     output: Annotated[
         Path,
-        typer.Argument(metavar="OUT.onnx", help="Where to write it; the ending says the format.", show_default=False),
+        typer.Argument(
+            metavar="OUT.onnx|.arpa|.arpa.gz", help="Where to write it; the ending says the format.", show_default=False
+        ),
     ],
 ) -> None:
-    """Write a model in the ONNX format, state in and state out, for ONNX Runtime and other programs."""
+    """Write a network as ONNX, state in and state out, for ONNX Runtime; an n-gram model as ARPA, for KenLM."""
     _check(model, output)
 
-    from elman.export import export_onnx
-    from elman.tasks import load
+    from elman.tasks import LanguageModel, NGram, load
 
-    export_onnx(load(model), output)
+    exported, arpa = load(model), output.name.lower().endswith(_ARPA)
+    if arpa and isinstance(exported, NGram):
+        exported.save_arpa(output)
+    elif not arpa and isinstance(exported, LanguageModel):
+        from elman.export import export_onnx
+
+        export_onnx(exported, output)
+    else:
+        formats = ".arpa or .arpa.gz" if isinstance(exported, NGram) else ".onnx"
+        raise CommandLineError(f"{model} is of the task {exported.task}, which is written as {formats}, not {output}")
 
 
 def _check(model: Path, output: Path) -> None:
-    if output.suffix.lower() != ".onnx":
-        raise CommandLineError(f"{output} does not end in .onnx, which is the one format that export writes")
+    if not output.name.lower().endswith((".onnx", *_ARPA)):
+        raise CommandLineError(f"{output} does not end in .onnx, .arpa or .arpa.gz, the formats that export writes")
     if output.resolve() == model.resolve():
         raise CommandLineError(f"{output} would be used twice and overwritten; give the output another name")
     if output.exists() and not (output.is_file() or output.is_dir()):

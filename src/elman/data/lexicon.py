@@ -1,7 +1,11 @@
-"""The vocabulary: tokens and their indices."""
+"""The vocabulary: tokens, their indices, and their 1-of-N codes."""
 
+import contextlib
+import json
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +47,13 @@ class Lexicon:
     (8, 4, True)
     >>> lexicon.indices("bet").tolist(), lexicon.tokens([4, 5, 3])
     ([4, 5, 3], ['b', 'e', 't'])
+
+    The 1-of-N codes of five words:
+
+    >>> words = Lexicon(["apple", "bag", "cat", "dog", "elephant"], other=False)
+    >>> words.one_of_n(["apple", "dog"])
+    tensor([[1., 0., 0., 0., 0.],
+            [0., 0., 0., 1., 0.]])
     """
 
     def __init__(self, tokens: Iterable[str], *, counts: Sequence[int] | None = None, other: bool = True) -> None:
@@ -82,14 +93,91 @@ class Lexicon:
         Lexicon
             Ordered by falling count; equal counts by code points, so that the order is the same everywhere.
         """
+        counts = _count_characters(tokens) if isinstance(tokens, str) else Counter(tokens)
+        return cls.from_counts(counts, min_count=min_count, max_size=max_size, other=other)
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Mapping[str, int],
+        *,
+        unknown: int = 0,
+        min_count: int = 1,
+        max_size: int | None = None,
+        other: bool = True,
+    ) -> "Lexicon":
+        """Give the most frequent of counted tokens an index: `build` without the counting.
+
+        Parameters
+        ----------
+        counts
+            How often each token was seen.
+        unknown
+            How often something was seen that is in no table; it adds to the count of "other".
+        min_count, max_size, other
+            As for `build`.
+
+        Examples
+        --------
+        >>> list(Lexicon.from_counts({"cat": 2, "dog": 3, "eel": 1}, min_count=2))
+        ['<other>', 'dog', 'cat']
+        """
         room = max_size if max_size is None else max_size - int(other)
         if min_count < 1 or (room is not None and room < 1):
             raise ValueError(f"min_count is {min_count} and max_size {max_size}; both must leave room for a token")
-        counts = _count_characters(tokens) if isinstance(tokens, str) else Counter(tokens)
-        ordered = sorted(((-n, token) for token, n in counts.items() if n >= min_count))[:room]
-        left = counts.total() + sum(n for n, _ in ordered)
-        seen = [-n for n, _ in ordered]
-        return cls((token for _, token in ordered), counts=[left, *seen] if other else seen, other=other)
+        return cls._ranked(counts.items(), unknown, other=other, min_count=min_count, room=room)
+
+    def merge(self, more: "Lexicon") -> "Lexicon":
+        """The lexicon of both texts: the tokens of either, their counts added, in the order of `build`.
+
+        Indices change: what was encoded with either lexicon has to be encoded anew.  There is an entry "other" if
+        either has one, and it counts what both had left to theirs.
+
+        Parameters
+        ----------
+        more
+            Another lexicon.
+
+        Examples
+        --------
+        >>> merged = Lexicon.build("aab").merge(Lexicon.build("bbc"))
+        >>> list(merged), merged.counts
+        (['<other>', 'b', 'a', 'c'], [0, 3, 2, 1])
+        """
+        counts = dict(self._counted())
+        for token, count in more._counted():
+            counts[token] = counts.get(token, 0) + count
+        unknown = [lexicon._counts[0] for lexicon in (self, more) if lexicon.other is not None]
+        return Lexicon._ranked(counts.items(), sum(unknown), other=bool(unknown))
+
+    def limit(self, *, min_count: int = 0, max_size: int | None = None) -> "Lexicon":
+        """A smaller lexicon: the rarest tokens are left to "other".
+
+        Parameters
+        ----------
+        min_count
+            Tokens seen less often are left out.
+        max_size
+            At most so many entries, "other" included.
+
+        Raises
+        ------
+        ValueError
+            If there is no "other" to leave them to, or no room for a token.
+
+        Examples
+        --------
+        >>> list(Lexicon.build("aaabbc").limit(max_size=2))
+        ['<other>', 'a']
+        """
+        if self.other is None:
+            raise ValueError(
+                "a lexicon without an entry for unknown tokens cannot be limited: build it with other=True"
+            )
+        if max_size is not None and max_size < 2:
+            raise ValueError(f"max_size is {max_size}, expected at least 2: a token and the entry for unknown ones")
+        room = None if max_size is None else max_size - 1
+        return Lexicon._ranked(self._counted(), self._counts[0], other=True, min_count=min_count, room=room)
 
     def __len__(self) -> int:
         """V, the number of entries, "other" included."""
@@ -156,15 +244,119 @@ class Lexicon:
         """The tokens of a sequence of indices; "other" is shown as ``<other>``."""
         return [self._tokens[index] for index in (indices.tolist() if isinstance(indices, Tensor) else indices)]
 
-    def one_of_n(self, indices: Tensor) -> Tensor:
-        """1-of-N codes: for integer `indices` of shape (…), float32 rows (…, V) with a single 1.
+    def one_of_n(self, indices: Tensor | Sequence[str], *, sparse: bool = False) -> Tensor:
+        """1-of-N codes: rows of the identity matrix.
 
+        A code times a matrix is a row of that matrix, to the bit: what an embedding looks up.
+
+        Parameters
+        ----------
+        indices
+            Integers of shape (…), or T tokens as for `indices`.
+        sparse
+            Whether to store the ones alone, as a coalesced COO tensor: V numbers a row become one.
+
+        Returns
+        -------
+        Tensor
+            (…, V) float32, a single 1 in each row.
+
+        Raises
+        ------
+        ValueError
+            If an index is not one of 0 … V-1, or a token is unknown and there is no "other".
+
+        Examples
+        --------
         >>> Lexicon("ab", other=False).one_of_n(torch.tensor([1, 0]))
         tensor([[0., 1.],
                 [1., 0.]])
         """
-        rows = torch.zeros(*indices.shape, len(self))
-        return rows.scatter_(-1, indices.to(torch.int64).unsqueeze(-1), 1.0)
+        given = indices if isinstance(indices, Tensor) else self.indices(indices)
+        given = given.to(torch.int64)
+        if given.numel() and not 0 <= int(given.min()) <= int(given.max()) < len(self):
+            raise ValueError(f"indices are from {given.min()} to {given.max()}, expected 0 … V-1 = {len(self) - 1}")
+        shape = (*given.shape, len(self))
+        if not sparse:
+            return torch.zeros(shape).scatter_(-1, given.unsqueeze(-1), 1.0)
+        places = torch.ones(given.shape).nonzero().T  # (dimensions, rows), in order
+        where = torch.cat([places, given.reshape(1, -1)])
+        return torch.sparse_coo_tensor(
+            where, torch.ones(given.numel()), shape, check_invariants=False, is_coalesced=True
+        )
+
+    def from_one_of_n(self, codes: Tensor) -> Tensor:
+        """The inverse of `one_of_n`: the indices (…) int64 of rows (…, V), dense or sparse.
+
+        Raises
+        ------
+        ValueError
+            If the rows are not V wide, or one of them is not a 1-of-N code; the message names the first.
+
+        Examples
+        --------
+        >>> lexicon = Lexicon("ab", other=False)
+        >>> lexicon.tokens(lexicon.from_one_of_n(torch.tensor([[0.0, 1.0], [1.0, 0.0]])))
+        ['b', 'a']
+        """
+        if codes.dim() < 1 or codes.shape[-1] != len(self):
+            raise ValueError(f"codes has shape {tuple(codes.shape)}; expected (…, V) = (…, {len(self)})")
+        dense = codes.to_dense()
+        wrong = ((dense != 0).sum(-1) != 1) | ((dense == 1).sum(-1) != 1)
+        if wrong.any():
+            place = tuple(wrong.nonzero()[0].tolist())
+            raise ValueError(f"row {place} of codes is not a 1-of-N code: expected a single 1 among zeros")
+        return dense.argmax(-1)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the lexicon to a JSON file in UTF-8, whole or not at all; `load` reads it back.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was there before is still there.
+        """
+        target = Path(path)
+        unfinished = target.with_name(f".{target.name}.unfinished")
+        text = json.dumps(self.to_dict(), ensure_ascii=False)
+        try:
+            unfinished.write_text(text, encoding="utf-8", errors="surrogatepass")
+            unfinished.replace(target)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise type(error)(f"cannot write {os.fspath(path)}: {reason}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Lexicon":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file holds no lexicon.
+        OSError
+            If it cannot be read.
+
+        Examples
+        --------
+        >>> Lexicon.build("to be").save("letters.json")
+        >>> Lexicon.load("letters.json") == Lexicon.build("to be")
+        True
+        """
+        name = os.fspath(path)
+        try:
+            values = json.loads(Path(path).read_bytes().decode("utf-8", "surrogatepass"))
+        except OSError as error:
+            raise type(error)(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
+        except ValueError as error:
+            raise ValueError(f"{name} is not a lexicon: it is not JSON in UTF-8 ({error})") from error
+        try:
+            return cls.from_dict(values)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """The lexicon as plain lists, ready for JSON; `from_dict` reads it back."""
@@ -178,6 +370,28 @@ class Lexicon:
             return cls(values["tokens"], counts=values["counts"], other=values["other"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a lexicon: {error!r}; expected the keys tokens, counts and other") from error
+
+    @classmethod
+    def _ranked(
+        cls,
+        counts: Iterable[tuple[str, int]],
+        unknown: int,
+        *,
+        other: bool,
+        min_count: int = 0,
+        room: int | None = None,
+    ) -> "Lexicon":
+        """The first `room` of the tokens seen often enough, by falling count, equal ones by code points."""
+        ordered = sorted((-count, token) for token, count in counts)
+        taken = [entry for entry in ordered if -entry[0] >= min_count][:room]
+        seen = [-count for count, _ in taken]
+        left = unknown - sum(count for count, _ in ordered) - sum(seen)
+        return cls((token for _, token in taken), counts=[left, *seen] if other else seen, other=other)
+
+    def _counted(self) -> Iterable[tuple[str, int]]:
+        """The tokens with their counts, without "other"."""
+        first = int(self.other is not None)
+        return zip(self._tokens[first:], self._counts[first:], strict=True)
 
     def _look_up_characters(self, text: str, kind: np.dtype[Any]) -> npt.NDArray[Any]:
         found = np.empty(len(text), kind)

@@ -3,8 +3,21 @@
 from elman.tasks.ar import AR
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
+from elman.tasks.mixture import evaluate_mixture
 from elman.tasks.model_file import ModelFileError, check_writable
 from elman.tasks.narx import NARX
+from elman.tasks.ngram import NGram
 from elman.tasks.training import Progress, TrainingError
 
-__all__ = ["AR", "NARX", "LanguageModel", "ModelFileError", "Progress", "TrainingError", "check_writable", "load"]
+__all__ = [
+    "AR",
+    "NARX",
+    "LanguageModel",
+    "ModelFileError",
+    "NGram",
+    "Progress",
+    "TrainingError",
+    "check_writable",
+    "evaluate_mixture",
+    "load",
+]

@@ -4,14 +4,17 @@ import os
 from typing import Any
 
 from elman.tasks.ar import AR
+from elman.tasks.arpa import is_arpa
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
 from elman.tasks.narx import NARX
+from elman.tasks.ngram import NGram
 
 __all__ = ["load"]
 
 _TASKS: dict[str, Any] = {
     LanguageModel.task: LanguageModel,
+    NGram.task: NGram,
     AR.task: AR,
     NARX.task: NARX,
 }
@@ -23,11 +26,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path
-        Of the file.
+        Of the file; an ARPA file, plain or compressed with gzip, is an n-gram model.
 
     Returns
     -------
-    LanguageModel, AR, NARX
+    LanguageModel, NGram, AR, NARX
         As the file says.
 
     Raises
@@ -44,6 +47,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> elman.load("be.elman").info()["hidden"]
     16
     """
+    if _is_arpa(path):
+        return NGram.from_arpa(path)
     stored = read_file(path, "model")
     task = stored.description["task"]
     if task not in _TASKS:
@@ -52,3 +57,10 @@ def load(path: str | os.PathLike[str]) -> Any:
         return _TASKS[task].from_stored(stored)
     except ModelFileError as error:
         raise ModelFileError(f"{os.fspath(path)}: {error}") from error
+
+
+def _is_arpa(path: str | os.PathLike[str]) -> bool:
+    try:
+        return is_arpa(path)
+    except OSError:  # reading a model says what is wrong
+        return False

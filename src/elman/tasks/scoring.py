@@ -5,6 +5,7 @@ blocks, and each is predicted from an empty context, as models with a fixed cont
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from elman.data import split
 from elman.models.language_model import LanguageNetwork, State, state_from_tensors, state_tensors
 
-__all__ = ["WARM_UP", "Score", "measures", "score_blocks", "score_carried"]
+__all__ = ["WARM_UP", "Score", "log_probabilities", "measures", "score_blocks", "score_carried"]
 
 WARM_UP = 256
 """Tokens that a stream reads before the first that it predicts."""
@@ -91,19 +92,42 @@ def score_carried(network: LanguageNetwork, tokens: Tensor, most: int | None = N
     of 1024 tokens at least, read side by side; each first reads the `WARM_UP` tokens before its own from zeros, and so
     starts from nearly the state it would have.  docs/language_model.md shows how near.
     """
-    inputs = len(tokens) - 1
-    streams = max(1, min(_STREAMS, inputs // _SHORTEST))
-    length = -(-inputs // streams)
-    starts = torch.arange(streams) * length
-    read = length if most is None else min(length, max(1, most // streams))
-    state = _warm_state(network, tokens, starts)
-    nats, window = 0.0, _window(streams, network.vocabulary)
-    for first in range(0, read, window):
-        at = starts + torch.arange(first, min(first + window, read)).unsqueeze(1)  # (T, N) places in the text
+    inputs, nats, count = len(tokens) - 1, 0.0, 0
+    for at, logits in _read_carried(network, tokens, most):
         targets = tokens[(at + 1).clamp(max=inputs)].to(torch.int64).masked_fill(at >= inputs, _IGNORED)
-        logits, state = network(tokens[at.clamp(max=inputs)].to(torch.int64), state)
         nats += _nats(logits, targets)
-    return Score(nats, int((inputs - starts).clamp(0, read).sum()))
+        count += int((at < inputs).sum())
+    return Score(nats, count)
+
+
+@torch.inference_mode()
+def log_probabilities(network: LanguageNetwork, tokens: Tensor, group: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
+    """Predict each token of a text, but the first, from all those before it, as `score_carried` does.
+
+    Parameters
+    ----------
+    network, tokens
+        As in `score_carried`.
+    group
+        Indices of some tokens.
+
+    Returns
+    -------
+    each
+        (length - 1,) float64, ln P of each token but the first.
+    grouped
+        (length - 1,) float64, ln P that one of the group stands in its place; -inf if there is none.
+    """
+    inputs = len(tokens) - 1
+    each, grouped = torch.empty(2, inputs, dtype=torch.float64)
+    for at, logits in _read_carried(network, tokens):
+        within = at < inputs
+        places, flat = at[within], logits[within]
+        total = flat.double().logsumexp(-1)
+        targets = tokens[places + 1].to(torch.int64).unsqueeze(-1)
+        each[places] = flat.gather(-1, targets).squeeze(-1).double() - total
+        grouped[places] = flat[:, list(group)].double().logsumexp(-1) - total if group else -torch.inf
+    return each, grouped
 
 
 @torch.inference_mode()
@@ -134,6 +158,24 @@ def score_blocks(network: LanguageNetwork, tokens: Tensor, block: int = 64) -> S
         logits, _ = network(read, network.initial_state(read.shape[1]))
         nats += _nats(logits, targets)
     return Score(nats, inputs)
+
+
+def _read_carried(network: LanguageNetwork, tokens: Tensor, most: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Read a text in streams side by side: the places of the tokens read (T, N), and the logits (T, N, V) after them.
+
+    Places from ``length - 1`` on are not in the text.
+    """
+    inputs = len(tokens) - 1
+    streams = max(1, min(_STREAMS, inputs // _SHORTEST))
+    length = -(-inputs // streams)
+    starts = torch.arange(streams) * length
+    read = length if most is None else min(length, max(1, most // streams))
+    state = _warm_state(network, tokens, starts)
+    window = _window(streams, network.vocabulary)
+    for first in range(0, read, window):
+        at = starts + torch.arange(first, min(first + window, read)).unsqueeze(1)  # (T, N) places in the text
+        logits, state = network(tokens[at.clamp(max=inputs)].to(torch.int64), state)
+        yield at, logits
 
 
 def _window(streams: int, vocabulary: int) -> int:

@@ -11,7 +11,17 @@ from torch import Tensor
 
 from elman.data import Lexicon, normalise, read_text, split
 
-__all__ = ["TextData", "Texts", "as_lines", "as_text", "build_lexicon", "encode", "prepare", "unknown_tokens"]
+__all__ = [
+    "TextData",
+    "Texts",
+    "as_lines",
+    "as_text",
+    "build_lexicon",
+    "encode",
+    "prepare",
+    "unknown_tokens",
+    "warn_of_unknown",
+]
 
 Texts = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """A str is a text; a Path is a file, ``Path("-")`` standard input; a list holds the paths of several files."""
@@ -112,11 +122,16 @@ def encode(text: str, lexicon: Lexicon, kind: str) -> Tensor:
 def unknown_tokens(tokens: Iterable[Tensor], lexicon: Lexicon, kind: str) -> int:
     """Count the tokens that "other" stands for, and say so in one warning if there are any."""
     unknown = sum(int((part == lexicon.other).sum()) for part in tokens) if lexicon.other is not None else 0
+    warn_of_unknown(unknown, kind, stacklevel=4)
+    return unknown
+
+
+def warn_of_unknown(unknown: int, kind: str, stacklevel: int = 3) -> None:
+    """Say in one warning how many tokens a model does not know, if there are any, to the caller of the caller."""
     if unknown:
         what = "character" if kind == "chars" else "token"
         noun, verb = (f"{what}s", "were") if unknown > 1 else (what, "was")
-        warnings.warn(f"{unknown:,} {noun} that the model does not know {verb} replaced", stacklevel=3)
-    return unknown
+        warnings.warn(f"{unknown:,} {noun} that the model does not know {verb} replaced", stacklevel=stacklevel)
 
 
 def as_lines(data: str | os.PathLike[str] | Sequence[str]) -> list[str]:

@@ -8,7 +8,9 @@ from elman.cli.errors import CommandLineError, note
 __all__ = ["check_files"]
 
 
-def check_files(read: Sequence[Path], output: Path, checkpoint: Path, log: Path | None, resume: bool) -> None:
+def check_files(
+    read: Sequence[Path], output: Path, checkpoint: Path | None = None, log: Path | None = None, resume: bool = False
+) -> None:
     """Raise unless a training can read and write what it will.
 
     Parameters
@@ -16,7 +18,7 @@ def check_files(read: Sequence[Path], output: Path, checkpoint: Path, log: Path 
     read
         Files of data.
     output, checkpoint, log
-        Files that will be written.
+        Files that will be written; None: there is none.
     resume
         Whether the checkpoint will be read first.
 
@@ -31,12 +33,14 @@ def check_files(read: Sequence[Path], output: Path, checkpoint: Path, log: Path 
     from elman.tasks import check_writable
 
     taken = {path.resolve() for path in read}
-    for path in (output, checkpoint, *([log] if log else [])):
+    for path in filter(None, (output, checkpoint, log)):
         if path.resolve() in taken:
             raise CommandLineError(f"{path} would be used twice and overwritten; give the output another name")
         taken.add(path.resolve())
         check_writable(path)
     _check_replaceable(output)
+    if checkpoint is None:
+        return
     if resume and not checkpoint.exists():
         raise CommandLineError(f"there is no {checkpoint} to resume; leave --resume out to start anew")
     if checkpoint.exists() and not resume:
