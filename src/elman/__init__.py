@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         last_output,
         restore,
     )
-    from elman.tasks import LanguageModel, load
+    from elman.tasks import Forecaster, LanguageModel, load
 
 __version__ = "0.1.0"
 
@@ -48,6 +48,7 @@ __all__ = [
     "detach",
     "FallbackWarning",
     "LanguageModel",
+    "Forecaster",
     "load",
     "export_onnx",
     "Lexicon",
@@ -64,7 +65,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
     **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
-    **dict.fromkeys(("LanguageModel", "load"), "elman.tasks"),
+    **dict.fromkeys(("LanguageModel", "Forecaster", "load"), "elman.tasks"),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",
 }

@@ -1,16 +1,18 @@
 """Reading any model: the file knows its task."""
 
 import os
+from typing import Any
 
+from elman.tasks.forecast import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
 
 __all__ = ["load"]
 
-_TASKS = {LanguageModel.task: LanguageModel}
+_TASKS: dict[str, Any] = {model.task: model for model in (LanguageModel, Forecaster)}
 
 
-def load(path: str | os.PathLike[str]) -> LanguageModel:
+def load(path: str | os.PathLike[str]) -> Any:
     """Read a model that `save` or ``elman train`` wrote; the file says of which task.
 
     Parameters
