@@ -3,6 +3,7 @@
 import datetime
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,16 +76,16 @@ class Frequency:
         """The times of `number` steps from `start` on, the first `first` steps after it: (number,)."""
         steps = np.arange(first, first + number) * self.count
         if self.unit == "us":
-            return start.astype("datetime64[us]") + steps.astype("timedelta64[us]")
+            return _us(start.astype("datetime64[us]") + steps.astype("timedelta64[us]"))
         month = start.astype("datetime64[M]")
         months = month + steps.astype("timedelta64[M]")
         last_days = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
         within = start.astype("datetime64[us]") - month.astype("datetime64[us]")
         if self.unit == "month end":
-            return last_days.astype("datetime64[us]") + within % np.timedelta64(_DAY, "us")
+            return _us(last_days.astype("datetime64[us]") + within % np.timedelta64(_DAY, "us"))
         same_day = months.astype("datetime64[us]") + within
         latest = last_days.astype("datetime64[us]") + within % np.timedelta64(_DAY, "us")
-        return np.minimum(same_day, latest)
+        return _us(np.minimum(same_day, latest))
 
     def steps_since(self, start: np.datetime64, times: Times) -> NDArray[np.int64]:
         """How many steps after `start` each time is, (T,); -1 for one that is between two steps, or before."""
@@ -140,11 +141,9 @@ def calendar_features(times: Times, cycles: tuple[str, ...]) -> NDArray[np.float
     columns = []
     for cycle in cycles:
         if cycle == "year":
-            begin = times.astype("datetime64[Y]")
-            length = ((begin + np.timedelta64(1, "Y")).astype("datetime64[us]") - begin.astype("datetime64[us]")).astype(
-                np.float64
-            )
-            phase = (times - begin.astype("datetime64[us]")).astype(np.float64) / length
+            year = times.astype("datetime64[Y]")
+            begin, end = (_us(one) for one in (year, year + np.timedelta64(1, "Y")))
+            phase = (times - begin) / (end - begin)
         else:
             size = int(CYCLES[cycle])
             origin = 4 * _DAY if cycle == "week" else 0  # 1970-01-01 was a Thursday, the fifth was a Monday
@@ -152,6 +151,10 @@ def calendar_features(times: Times, cycles: tuple[str, ...]) -> NDArray[np.float
         for harmonic in range(1, _HARMONICS[cycle] + 1):
             columns += [np.sin(2 * np.pi * harmonic * phase), np.cos(2 * np.pi * harmonic * phase)]
     return np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((len(times), 0), np.float32)
+
+
+def _us(times: Any) -> Times:
+    return np.asarray(times, dtype="datetime64[us]")
 
 
 def parse_time(text: str, form: str | None = None) -> np.datetime64:

@@ -86,7 +86,9 @@ class Series:
             expected = f"({T}, I), a row for each value" if name == "inputs" else f"({T} or more, K)"
             raise ValueError(f"{name} of series {self.name} have shape {columns.shape}; expected {expected}")
         if np.isinf(columns).any():
-            raise ValueError(f"{name} of series {self.name} are infinite at step {np.argwhere(np.isinf(columns))[0][0]}")
+            raise ValueError(
+                f"{name} of series {self.name} are infinite at step {np.argwhere(np.isinf(columns))[0][0]}"
+            )
         return columns
 
     def __len__(self) -> int:
@@ -302,7 +304,8 @@ def _places(
     table: Table, dates: Times | None, rows: NDArray[np.int64], frequency: Frequency | None
 ) -> NDArray[np.int64]:
     """How many steps after the first time of a series each of its rows is."""
-    assert dates is not None and frequency is not None
+    assert dates is not None
+    assert frequency is not None
     times = dates[rows]
     places = frequency.steps_since(times[0], times)
     if (places < 0).any():

@@ -226,9 +226,9 @@ def _times_of(column: Any) -> Times:
 
 def _pandas_column(column: Any) -> Any:
     values = column.to_numpy()
-    return [None if value is None or value != value else str(value) for value in values] if values.dtype == object else (
-        values
-    )
+    if values.dtype != object:
+        return values
+    return [None if value is None or value != value else str(value) for value in values]
 
 
 def _polars() -> Any:

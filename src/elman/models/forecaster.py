@@ -214,7 +214,7 @@ class ForecastNetwork(nn.Module):
         parts += [_segments(columns[:, :L], w) for columns in (window.inputs, window.known) if columns.shape[2]]
         parts += [window.calendar[:, :L:w].transpose(0, 1)] if self.calendar else []
         x = torch.relu(self.read(torch.cat(parts, dim=2)))  # (L / w, N, hidden)
-        return self.recurrent(x)[1]
+        return cast(Tensor | LSTMState, self.recurrent(x)[1])
 
     def _decode(self, window: PastWindow, state: Tensor | LSTMState) -> Tensor:
         """One step for each segment of the future, all from the same state: (N, pieces, hidden)."""

@@ -39,8 +39,8 @@ class Forecaster:
     """Recurrent forecaster of one or many series: reads the last values of a series, puts out quantiles of the next.
 
     One network serves all series.  Each is measured in its own units; a window's last value is subtracted before it is
-    read and added to the forecast.  Long horizons are written in segments, all at once (`elman.models.ForecastNetwork`).
-    What is None is chosen from the data.
+    read and added to the forecast.  Long horizons are written in segments, all at once
+    (`elman.models.ForecastNetwork`).  What is None is chosen from the data.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class Forecaster:
     """Name of the task in model files and on the command line."""
 
     predicts = "series"
-    """What `predict` takes and gives: series, not lines of text."""
+    """What `predict` takes and gives: series."""
 
     def __init__(
         self,
@@ -244,8 +244,8 @@ class Forecaster:
             )
         prepared = prepare(data, judged, settings)
         scaling, windows = prepared.scaling, prepared.windows
-        I, K = scaling.inputs.shape[1], scaling.known.shape[1]
-        network = settings.new_network(I, K, len(data.series), plan.seed)
+        widths = scaling.inputs.shape[1], scaling.known.shape[1]
+        network = settings.new_network(*widths, len(data.series), plan.seed)
         ends = {series.name: stream_at(windows, index) for index, series in enumerate(data.series)}
         self.settings = settings
         self._parts = _Trained(network, scaling, Baselines.of(prepared.parts, settings.season), ends)
@@ -260,9 +260,14 @@ class Forecaster:
         finally:
             self.history = run.history
             judging = len(prepared.judging)
-            sizes = {"series": len(data.series), "training_windows": len(prepared.places), "validation_windows": judging}
-            sizes |= {"epochs": run.step / learner.steps_per_epoch, "seed": plan.seed}
-            self.metrics = {**run.figures(judging * settings.horizon), **sizes}
+            self.metrics = {
+                **run.figures(judging * settings.horizon),
+                "series": len(data.series),
+                "training_windows": len(prepared.places),
+                "validation_windows": judging,
+                "epochs": run.step / learner.steps_per_epoch,
+                "seed": plan.seed,
+            }
         return self
 
     def evaluate(self, data: Any, *, stride: int = 1, last: int | None = None) -> dict[str, Any]:
@@ -448,7 +453,10 @@ class Forecaster:
                 for index, (name, end) in enumerate(facts["ends"].items())
             }
             model._parts = _Trained(
-                network, Scaling(units, *scales, settings.log), Baselines.from_dict(facts["baselines"]), ends
+                network,
+                Scaling(units, scales[0], scales[1], settings.log),
+                Baselines.from_dict(facts["baselines"]),
+                ends,
             )
             model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -16,7 +16,7 @@ def filled(values: Numbers, season: int = 1) -> Numbers:
     array([1., 1., 3., 1., 5.])
     """
     whole = values.copy()
-    for place in np.flatnonzero(np.isnan(values)):
+    for place in np.flatnonzero(np.isnan(values)).tolist():
         whole[place] = whole[place - season] if place >= season else whole[max(place - 1, 0)]
     return whole
 

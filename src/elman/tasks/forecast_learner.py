@@ -94,7 +94,7 @@ class ForecastLearner:
         wanted = len(chosen) if tokens is None else max(1, min(len(chosen), tokens // self.network.horizon))
         chosen = chosen[torch.linspace(0, len(chosen) - 1, wanted, dtype=torch.float64).round().long()]
         total, count = 0.0, 0.0
-        for places in chosen.split(_VALIDATION_BATCH):
+        for places in torch.split(chosen, _VALIDATION_BATCH):
             forecast = self.network(self._validation.past(places))
             sums = pinball(forecast, *self._validation.future(places), self._levels)
             total, count = total + float(sums[0]), count + float(sums[1])

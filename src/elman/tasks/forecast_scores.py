@@ -1,5 +1,6 @@
 """How good forecasts were: MAE, RMSE, sMAPE, MASE, CRPS, coverage; added up batch by batch."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def level_weights(levels: tuple[float, ...]) -> Numbers:
     >>> level_weights((0.1, 0.5, 0.9)).round(3).tolist()
     [0.3, 0.4, 0.3]
     """
-    middles = [(one + two) / 2 for one, two in zip(levels, levels[1:], strict=False)]
+    middles = [(one + two) / 2 for one, two in pairwise(levels)]
     return np.diff([0.0, *middles, 1.0])
 
 

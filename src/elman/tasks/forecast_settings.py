@@ -83,7 +83,8 @@ class ForecastSettings:
     @classmethod
     def from_json(cls, config: dict[str, Any]) -> Self:
         """The settings that `dataclasses.asdict` and JSON made lists of."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in config.items()})
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()}
+        return cls(**plain)
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ class Stream:
     def check_future(self, settings: ForecastSettings) -> None:
         """Raise ValueError unless known inputs reach as far as the forecast."""
         if self.window.known.shape[2] and self.future < settings.horizon:
+            names = ", ".join(settings.known) or "known inputs"
             raise ValueError(
-                f"series {self.series}: {', '.join(settings.known) or 'known inputs'} are known for {self.future} steps "
+                f"series {self.series}: {names} are known for {self.future} steps "
                 f"after its last value; expected {settings.horizon}, the horizon: add rows with the target left empty"
             )
 
@@ -126,7 +127,8 @@ def step_of(
         row[:] = before = np.where(np.isnan(row), before, row)
     calendar = np.empty((1 + H, 0), np.float32)
     if settings.cycles:
-        assert state.start is not None and settings.frequency is not None
+        assert state.start is not None
+        assert settings.frequency is not None
         calendar = calendar_features(settings.frequency.times(state.start, 1 + H, state.count), settings.cycles)
     x = Observation(
         torch.from_numpy(scaled.astype(np.float32)),

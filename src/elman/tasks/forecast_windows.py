@@ -124,9 +124,11 @@ class Windows:
     def future(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """What came then, (N, H), and 1 where it is missing."""
         rows, L = places[:, 0], self._L
-        return tuple(_rows(part[L:], rows, self._H) for part in (self._values, self._missing))  # type: ignore[return-value]
+        return _rows(self._values[L:], rows, self._H), _rows(self._missing[L:], rows, self._H)
 
-    def _block(self, series: Series, unit: Unit, settings: ForecastSettings, scaling: Scaling) -> list[NDArray[np.float32]]:
+    def _block(
+        self, series: Series, unit: Unit, settings: ForecastSettings, scaling: Scaling
+    ) -> list[NDArray[np.float32]]:
         _check(series, settings, scaling)
         L, H = self._L, self._H
         values = scaling.scaled(series, unit)
@@ -137,7 +139,8 @@ class Windows:
         total = L + len(series) + H
         calendar = np.empty((total, 0), np.float32)
         if settings.cycles:
-            assert series.start is not None and series.frequency is not None
+            assert series.start is not None
+            assert series.frequency is not None
             calendar = calendar_features(series.frequency.times(series.start, total - L), settings.cycles)
             calendar = np.pad(calendar, ((L, 0), (0, 0)))
         padded = [np.pad(_carried(values[:, None])[:, 0], (L, H), mode="edge"), missing]

@@ -3,7 +3,7 @@
 import typer
 
 from elman.cli.commands import Tasks, Verb
-from elman.cli.train import lm
+from elman.cli.train import forecast, lm
 
 __all__ = ["app"]
 
@@ -15,3 +15,4 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("lm", cls=Verb, epilog=lm.EXAMPLES)(lm.train_language_model)
+app.command("forecast", cls=Verb, epilog=forecast.EXAMPLES)(forecast.train_forecaster)
