@@ -52,7 +52,7 @@ def prepare(data: Dataset, judged: Dataset | None, settings: ForecastSettings) -
 
 def origins_of(length: int, settings: ForecastSettings, stride: int, last: int | None) -> NDArray[np.int64]:
     """The origins of a backtest: numbers of values of a series that are known there."""
-    first = _first_origin(length, settings.look_back) if last is None else max(1, length - last)
+    first = _first_judged(length, settings) if last is None else max(1, length - last)
     return np.arange(first, length - settings.horizon + 1, stride)
 
 
@@ -74,8 +74,13 @@ def _held_out(length: int, horizon: int) -> int:
 
 
 def _first_origin(length: int, look_back: int) -> int:
-    """After the look-back, or after half of a shorter series."""
+    """Of training: after the look-back, or after half of a short series."""
     return min(look_back, max(1, length // 2))
+
+
+def _first_judged(length: int, settings: ForecastSettings) -> int:
+    """Of data to measure on: after the look-back, or, of a shorter series, where one horizon is left."""
+    return max(1, min(settings.look_back, length - settings.horizon))
 
 
 def _training_places(windows: Windows, settings: ForecastSettings, cuts: list[int]) -> Tensor:
@@ -94,7 +99,7 @@ def _training_places(windows: Windows, settings: ForecastSettings, cuts: list[in
 def _validation_places(windows: Windows, settings: ForecastSettings, cuts: list[int] | None) -> Tensor:
     """Windows after the cuts; without them all of the data."""
     lengths = [len(series) for series in windows.series]
-    firsts = cuts or [_first_origin(length, settings.look_back) for length in lengths]
+    firsts = cuts or [_first_judged(length, settings) for length in lengths]
     found = [
         windows.places(index, np.arange(first, length - settings.horizon + 1))
         for index, (first, length) in enumerate(zip(firsts, lengths, strict=True))
