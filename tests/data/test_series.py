@@ -197,7 +197,7 @@ def test_a_written_series_is_read_again(values: list[float | None], gaps: set[in
 def test_series_of_arrays() -> None:
     assert [s.name for s in series_of(np.arange(3.0)).series] == ["y"]
     assert [s.values.tolist() for s in series_of(np.array([[1, 2], [3, 4]])).series] == [[1, 3], [2, 4]]
-    assert [s.values.tolist() for s in series_of([NAN, 1, NAN, 2, NAN]).series][0][0] == 1
+    np.testing.assert_array_equal(series_of([NAN, 1, NAN, 2, NAN]).series[0].values, [1, NAN, 2])
     assert {s.name: len(s) for s in series_of({"a": [1, 2], "b": [3.0]}).series} == {"a": 2, "b": 1}
     assert [len(s) for s in series_of([np.ones(4), Series(np.ones(2), "z")]).series] == [4, 2]
 

@@ -30,7 +30,7 @@ def ask(model: Any, verb: str, **flags: Any) -> Callable[..., Any]:
     ('a 5', 'a 2')
     >>> ask(Model(), "predict", stride=3)
     Traceback (most recent call last):
-    elman.cli.errors.CommandLineError: --stride is not for predict with a model of the task lm; it takes --top
+    elman.cli.errors.CommandLineError: --stride is not for predict with a model of the task lm; leave it out
     """
     method = getattr(model, verb, None)
     if method is None:

@@ -19,7 +19,7 @@ EXAMPLES = """[bold]Examples[/bold]
 echo "To be or not to b" | elman predict bard.elman --top 3
 elman predict bard.elman lines.txt --json
 elman predict load.elman
-elman predict load.elman load.csv --plot load.svg --csv > forecast.csv"""
+elman predict load.elman load.csv --plot load.svg"""
 
 _TEXT, _SERIES = "Of a language model", "Of a forecaster"
 

@@ -3,9 +3,8 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-import numpy as np
 import torch
 
 from elman import __version__
@@ -15,24 +14,16 @@ from elman.tasks.checkpoint import Run, read_checkpoint
 from elman.tasks.forecast_backtest import Baselines, backtest
 from elman.tasks.forecast_data import fingerprint, origins_of, prepare
 from elman.tasks.forecast_learner import ForecastLearner
+from elman.tasks.forecast_parts import ForecastParts
 from elman.tasks.forecast_result import Forecast
 from elman.tasks.forecast_settings import QUANTILES, ForecastHyperparameters, ForecastSettings, names_of
-from elman.tasks.forecast_stream import Stream, step_of, stream_at, stream_of_nothing, tensors_of
-from elman.tasks.forecast_windows import Scaling, Unit, Windows
+from elman.tasks.forecast_stream import Stream, step_of, stream_at, stream_of_nothing
+from elman.tasks.forecast_windows import Windows
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
 from elman.tasks.plan import make_plan
 from elman.tasks.training import Progress, TrainingError, train, using_threads
 
 __all__ = ["Forecaster"]
-
-
-class _Trained(NamedTuple):
-    """What `fit` made."""
-
-    network: ForecastNetwork
-    scaling: Scaling
-    baselines: Baselines
-    ends: dict[str, Stream]  # where the training series stopped, by name
 
 
 class Forecaster:
@@ -64,7 +55,7 @@ class Forecaster:
         of the longest series.  Rounded up to whole segments.
     segment
         w, steps that are read, or written, in one step of the network.  None: the horizon in the fewest equal parts
-        of at most 24.  1 is the plain recurrent network.
+        of at most 24, or a 15th of a long look-back.  1 is the plain recurrent network.
     season
         Steps of a season, for the seasonal naive forecast and the MASE.  None: from the step of the dates (24 for
         hours, 7 for days, 12 for months); without dates 1, none.
@@ -169,7 +160,7 @@ class Forecaster:
         self.settings: ForecastSettings | None = None
         self.metrics: dict[str, Any] = {}
         self.history: list[tuple[int, float, float]] = []
-        self._parts: _Trained | None = None
+        self._parts: ForecastParts | None = None
 
     @property
     def network(self) -> ForecastNetwork:
@@ -192,25 +183,18 @@ class Forecaster:
         progress: Callable[[Progress], None] | None = None,
         log: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Learn series, anew.
+        """Learn series, anew; the weights are those of the best validation.
 
         Parameters
         ----------
         inputs
             A path or a data frame is a table (`elman.data.read_series`); an array (T,) is one series, (T, C) are C of
             them; a list holds arrays or `elman.data.Series`, a mapping arrays by name.  NaN is a missing value.
-        targets
-            Not used: the target is what comes next.
         validation
             Other data to judge progress by, given like `inputs`; None holds the last tenth of each series out, at
             least one horizon.
-        time, epochs, seed, resume, checkpoint, checkpoint_every, threads, progress, log
+        targets, time, epochs, seed, resume, checkpoint, checkpoint_every, threads, progress, log
             As of `elman.LanguageModel.fit`; an epoch is a pass over all windows.
-
-        Returns
-        -------
-        Forecaster
-            This model, with the weights of the best validation.
 
         Raises
         ------
@@ -248,7 +232,7 @@ class Forecaster:
         network = settings.new_network(*widths, len(data.series), plan.seed)
         ends = {series.name: stream_at(windows, index) for index, series in enumerate(data.series)}
         self.settings = settings
-        self._parts = _Trained(network, scaling, Baselines.of(prepared.parts, settings.season), ends)
+        self._parts = ForecastParts(network, scaling, Baselines.of(prepared.parts, settings.season), ends)
         learner = ForecastLearner(network, prepared, levels=settings.quantiles, batch=settings.batch, seed=plan.seed)
         run = Run()
         try:
@@ -386,11 +370,6 @@ class Forecaster:
         forecast, state
             The forecast is that of `predict` for the whole series up to here, to the bit.
 
-        Raises
-        ------
-        ValueError
-            If `inputs` or `known` have another shape.
-
         Examples
         --------
         >>> import elman, numpy
@@ -408,26 +387,11 @@ class Forecaster:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, whole or not at all; `elman.load` reads it.
 
-        Raises
-        ------
-        ValueError
-            If the model is not trained.
-        OSError
-            If the file cannot be written; what was there before is still there.
+        Raises OSError if it cannot be written; what was there before is still there.
         """
-        settings, (network, scaling, baselines, ends) = self._trained()
-        facts = {
-            "task": self.task,
-            "config": asdict(settings),
-            "units": {name: list(unit) for name, unit in scaling.units.items()},
-            "scales": {"inputs": scaling.inputs.tolist(), "known": scaling.known.tolist()},
-            "baselines": baselines.to_dict(),
-            "ends": {name: stream.facts() for name, stream in ends.items()},
-            "metrics": self.metrics,
-            "history": self.history,
-        }
-        tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-        write_file(path, "model", facts, {**tensors, **tensors_of(list(ends.values()))})
+        settings, trained = self._trained()
+        facts = {"task": self.task, "config": asdict(settings), "metrics": self.metrics, "history": self.history}
+        write_file(path, "model", {**facts, **trained.facts()}, trained.tensors())
 
     @classmethod
     def from_stored(cls, stored: Stored) -> Self:
@@ -443,21 +407,7 @@ class Forecaster:
             settings = ForecastSettings.from_json(facts["config"])
             model = cls()
             model.hyperparameters = ForecastHyperparameters().resumed(facts["config"])
-            scales = [np.array(facts["scales"][name]).reshape(2, -1) for name in ("inputs", "known")]
-            units = {name: Unit(*unit) for name, unit in facts["units"].items()}
-            network = settings.new_network(scales[0].shape[1], scales[1].shape[1], len(units), seed=0)
-            own = {n.removeprefix("network."): t for n, t in stored.tensors.items() if n.startswith("network.")}
-            network.load_state_dict(own)
-            ends = {
-                name: Stream.from_facts(name, end, stored.tensors, index)
-                for index, (name, end) in enumerate(facts["ends"].items())
-            }
-            model._parts = _Trained(
-                network,
-                Scaling(units, scales[0], scales[1], settings.log),
-                Baselines.from_dict(facts["baselines"]),
-                ends,
-            )
+            model._parts = ForecastParts.from_stored(stored, settings)
             model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"the file is damaged: {' '.join(str(error).split())}") from error
@@ -478,7 +428,7 @@ class Forecaster:
             "version": __version__,
         }
 
-    def _trained(self) -> tuple[ForecastSettings, _Trained]:
+    def _trained(self) -> tuple[ForecastSettings, ForecastParts]:
         if self._parts is None or self.settings is None:
             raise ValueError("the model is not trained: call fit, or read a trained one with elman.load")
         return self.settings, self._parts

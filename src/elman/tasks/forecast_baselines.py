@@ -45,7 +45,7 @@ def ar_order(length: int, season: int) -> int:
     """The order of the autoregression beside a forecaster: Schwert's rule, or a season and a step if there is enough.
 
     >>> ar_order(8640, season=24), ar_order(600, season=24), ar_order(96, season=12)
-    (36, 25, 12)
+    (36, 25, 11)
     """
     schwert = int(12 * (length / 100) ** 0.25)
     wanted = max(schwert, season + 1) if 8 * (season + 1) <= length else schwert

@@ -18,7 +18,7 @@ __all__ = ["QUANTILES", "ForecastHyperparameters", "ForecastSettings", "names_of
 QUANTILES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Levels that a forecaster learns: bands of 80 and 90 %, and enough between them for the CRPS."""
 
-_LONGEST_SEGMENT = 24  # of the default: a day of hours; a segment is read in one step
+_LONGEST_SEGMENT, _FEWEST_SEGMENTS = 24, 15  # of the default: a day of hours, or this part of a long look-back
 _SMALLEST_BATCH, _LARGEST_BATCH, _STEPS = 8, 256, 20  # between these, about so many steps are an epoch
 _PAST, _SEASONS = 5, 3  # the default look-back holds so many horizons, and so many seasons
 
@@ -137,10 +137,10 @@ class ForecastHyperparameters:
         frequency = next((series.frequency for series in data.series if series.frequency), None)
         longest = max(len(series) for series in data.series)
         season = self.season or (frequency.season if frequency else 1)
-        segment = self.segment or min(self.look_back or self.horizon, _divided(self.horizon))
         look_back = self.look_back or max(
             min(max(_PAST * self.horizon, _SEASONS * season), longest // 2), season if self.seasonal else 1
         )
+        segment = self.segment or min(look_back, _divided(self.horizon, look_back))
         look_back = -(-look_back // segment) * segment
         if self.seasonal and season > look_back:
             raise ValueError(f"season is {season}, expected at most the look-back, {look_back}, with seasonal")
@@ -178,6 +178,7 @@ def names_of(names: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name for name in names or () if name)
 
 
-def _divided(horizon: int) -> int:
+def _divided(horizon: int, look_back: int) -> int:
     """The default segment: the horizon in as few equal parts as there can be."""
-    return math.ceil(horizon / math.ceil(horizon / _LONGEST_SEGMENT))
+    longest = max(_LONGEST_SEGMENT, look_back // _FEWEST_SEGMENTS)
+    return math.ceil(horizon / math.ceil(horizon / longest))

@@ -114,7 +114,7 @@ def step_of(
         start = state.start
         if start is not None and settings.frequency is not None:
             start = settings.frequency.times(start, 1, 1)[0]
-        return replace(state, start=start)
+        return replace(state, start=start, future=H)
     if scaling.log and value <= 0:
         raise ValueError(f"value is {value:g}; with log every value must be above 0")
     number = np.log(np.array([value])) if scaling.log else np.array([value])

@@ -45,7 +45,12 @@ class Scaling:
 
     @classmethod
     def of(cls, parts: Sequence[Series], log: bool) -> "Scaling":
-        """From the series of the training part."""
+        """From the series of the training part; ValueError if one has other inputs than the first."""
+        for series in parts:
+            for name in ("inputs", "known"):
+                width, first = (getattr(one, name).shape[1] for one in (series, parts[0]))
+                if width != first:
+                    raise ValueError(f"series {series.name} has {width} {name}; series {parts[0].name} has {first}")
         inputs, known = (
             _mean_and_deviation(np.concatenate([getattr(series, name) for series in parts]))
             for name in ("inputs", "known")
