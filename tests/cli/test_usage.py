@@ -143,6 +143,7 @@ def test_a_text_shorter_than_a_window(elman: Command, tmp_path: Path) -> None:
         [],
         ["train"],
         ["train", "lm"],
+        ["train", "forecast"],
         ["evaluate"],
         ["predict"],
         ["generate"],
