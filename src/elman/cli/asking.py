@@ -3,11 +3,20 @@
 import inspect
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from elman.cli.errors import CommandLineError
 
-__all__ = ["ask"]
+__all__ = ["ask", "load_model"]
+
+
+def load_model(path: Path) -> Any:
+    """Read a model, as the verbs use it."""
+    from elman.tasks import load
+    from elman.tasks.autoregressive import on_table
+
+    return on_table(load(path))
 
 
 def ask(model: Any, verb: str, **flags: Any) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from elman.cli.asking import ask
+from elman.cli.asking import ask, load_model
 from elman.cli.display import print_json, print_table
 from elman.cli.flags import Json, Model, flag, whole
 
@@ -53,7 +53,5 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure how well a model does on data that it has not seen."""
-    from elman.tasks import load
-
-    judge = ask(load(model), "evaluate", protocol=protocol, block=block, last=last, stride=stride)
+    judge = ask(load_model(model), "evaluate", protocol=protocol, block=block, last=last, stride=stride)
     (print_json if json else print_table)(judge(file))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from elman.cli.asking import ask
+from elman.cli.asking import ask, load_model
 from elman.cli.display import print_json, visible
 from elman.cli.errors import CommandLineError
 from elman.cli.flags import Json, Model, flag, whole
@@ -37,6 +37,16 @@ def predict(
     top: Annotated[
         int | None, flag(metavar="N", panel=_TEXT, parser=whole, help="How many tokens to show.", show_default="5")
     ] = None,
+    steps: Annotated[
+        int | None,
+        flag(
+            metavar="N",
+            panel="Of an autoregression",
+            parser=whole,
+            help="Steps to forecast.",
+            show_default="the horizon of its training",
+        ),
+    ] = None,
     csv: Annotated[bool, flag("--csv", panel=_SERIES, help="Print CSV, a row for each step.")] = False,
     plot: Annotated[
         Path | None, flag(metavar="FILE.svg|.png", panel=_SERIES, help="Draw the forecasts with their bands.")
@@ -44,10 +54,8 @@ def predict(
     json: Json = False,
 ) -> None:
     """Print what comes next: after each line the most probable tokens, or the forecast of each series."""
-    from elman.tasks import load
-
-    predictor = load(model)
-    answer = ask(predictor, "predict", top=top)
+    predictor = load_model(model)
+    answer = ask(predictor, "predict", top=top, steps=steps)
     if getattr(predictor, "predicts", "tokens") == "series":
         show_forecasts(answer, file, json=json, csv=csv, plot=plot)
     elif csv or plot:

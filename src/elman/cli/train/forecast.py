@@ -7,7 +7,9 @@ import typer
 
 from elman.cli import flags
 from elman.cli.display import quantity, value
+from elman.cli.errors import CommandLineError
 from elman.cli.flags import DATA, NETWORK, TRAINING, flag, number, whole
+from elman.cli.train.autoregression import train_autoregression
 from elman.cli.train.fitting import Fitting
 
 if TYPE_CHECKING:
@@ -96,6 +98,14 @@ def train_forecaster(
         float | None,
         flag(metavar="X", panel=TRAINING, parser=number, help="The highest of the schedule.", show_default=_AUTO),
     ] = None,
+    model: Annotated[
+        str,
+        flag(metavar="recurrent|ar|narx", panel=NETWORK, help="A network, or an autoregression of one series."),
+    ] = "recurrent",
+    order: Annotated[
+        int | None,
+        flag(metavar="N", panel=NETWORK, parser=whole, help="Past values that ar and narx see.", show_default=_AUTO),
+    ] = None,
     cell: Annotated[str, flag(metavar="rnn|gru|lstm", panel=NETWORK, help="Kind of recurrent layer.")] = "gru",
     layers: Annotated[int, flag(metavar="N", panel=NETWORK, parser=whole, help="Recurrent layers.")] = 1,
     hidden: Annotated[int, flag(metavar="N", panel=NETWORK, parser=whole, help="Width of each.")] = 128,
@@ -121,10 +131,37 @@ def train_forecaster(
     fitting = Fitting(output, validation, time, epochs, seed, threads, resume, checkpoint_every, log, json, quiet)
     fitting.check_files([file])
 
+    from elman.data import Columns
     from elman.tasks import Forecaster
-    from elman.tasks.forecast_settings import QUANTILES
+    from elman.tasks.forecast_settings import QUANTILES, names_of
 
-    model = Forecaster(
+    if model != "recurrent":
+        refused: dict[str, object] = {
+            "inputs": inputs,
+            "series": series,
+            "look-back": look_back,
+            "quantiles": quantiles,
+        }
+        refused |= {"segment": segment, "dropout": dropout, "batch": batch, "learning-rate": learning_rate}
+        refused |= {"seasonal": seasonal or None, "no-calendar": no_calendar or None}
+        for name, given, usual in (("cell", cell, "gru"), ("layers", layers, 1), ("hidden", hidden, 128)):
+            refused[name] = None if given == usual else given
+        train_autoregression(
+            model,
+            fitting,
+            file,
+            Columns(names_of(target), (), names_of(known), None, date, date_format),
+            horizon=horizon,
+            order=order,
+            season=season,
+            logarithm=logarithm,
+            refused=refused,
+        )
+        return
+    if order is not None:
+        raise CommandLineError("--order is for --model ar and narx; of a recurrent model see --look-back")
+
+    forecaster = Forecaster(
         target=target,
         inputs=inputs,
         known=known,
@@ -146,7 +183,7 @@ def train_forecaster(
         batch=batch,
         learning_rate=learning_rate,
     )
-    fitting.fit(model, file, lambda: _title(model), "values")
+    fitting.fit(forecaster, file, lambda: _title(forecaster), "values")
 
 
 def _title(model: "Forecaster") -> str:
