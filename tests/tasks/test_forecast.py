@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import elman
 from elman import Forecaster
 from elman.data import Frequency, Series
 from elman.tasks import ModelFileError, Progress
+from elman.tasks.forecast_picture import draw
 from elman.tasks.model_file import read_file
 
 HOUR = Frequency(3_600_000_000)
@@ -181,6 +183,16 @@ def test_a_budget_of_time_is_kept() -> None:
     assert model.metrics["validation_loss"] == min(loss for *_, loss in model.history)
 
 
+def test_a_validation_shows_what_was_forecast_and_what_came() -> None:
+    shown: list[str] = []
+    Forecaster(**SMALL).fit(wave(), epochs=1, progress=lambda report: shown.append(report.sample or ""))
+    forecast, actual = shown[-1].splitlines()
+    assert (forecast[:10], actual[:10]) == ("forecast  ", "actual    ")
+    assert len(forecast) == len(actual) == 10 + 6
+    assert "▁" in forecast + actual
+    assert "█" in forecast + actual
+
+
 def test_what_is_chosen_from_the_data() -> None:
     hourly = Series(wave(400), start=np.datetime64("2024-01-01"), frequency=HOUR)
     settings = Forecaster(horizon=48, hidden=4).fit(hourly, epochs=1).settings
@@ -288,6 +300,14 @@ def test_what_a_trained_model_refuses(trained: Forecaster) -> None:
         trained.step(1.0, state, inputs=[1, 2], known=np.ones((3, 1)))
     with pytest.raises(ValueError, match=r"inputs has shape \(0,\); expected \(2,\)"):
         trained.step(1.0, state)
+
+
+def test_pictures_need_matplotlib_and_something_to_draw(trained: Forecaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="there is no forecast to draw"):
+        draw([], "a.svg")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"needs matplotlib, which is not installed: pip install 'elman\[series\]'$"):
+        draw(trained.predict(), "a.svg")
 
 
 def test_before_fit() -> None:

@@ -9,7 +9,10 @@ from elman.tasks.model_file import ModelFileError, read_file
 
 __all__ = ["load"]
 
-_TASKS: dict[str, Any] = {model.task: model for model in (LanguageModel, Forecaster)}
+_TASKS: dict[str, Any] = {
+    LanguageModel.task: LanguageModel,
+    Forecaster.task: Forecaster,
+}
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -19,6 +22,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     ----------
     path
         Of the file.
+
+    Returns
+    -------
+    LanguageModel, Forecaster
+        As the file says.
 
     Raises
     ------
