@@ -16,6 +16,7 @@ from elman import Forecaster
 from elman.data import Frequency, Series
 from elman.tasks import ModelFileError, Progress
 from elman.tasks.forecast_picture import draw
+from elman.tasks.forecast_result import Forecast
 from elman.tasks.model_file import read_file
 
 HOUR = Frequency(3_600_000_000)
@@ -147,6 +148,24 @@ def test_quantiles_rise_and_have_their_bands(trained: Forecaster) -> None:
         assert (forecast.values <= high).all()
         with pytest.raises(ValueError, match=r"part is 0.5, expected one of 0.9, 0.8, 0.6, 0.4, 0.2"):
             forecast.band(0.5)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (None, [1, 2]),
+        (("2024-01-31", "2024-02-29"), ["2024-01-31", "2024-02-29"]),
+        (("2024-01-31T00:00", "2024-01-31T00:15"), ["2024-01-31 00:00", "2024-01-31 00:15"]),
+        (("2024-01-31T00:00:05", "2024-01-31T00:01"), ["2024-01-31 00:00:05", "2024-01-31 00:01:00"]),
+        (
+            ("2024-01-31T00:00:00.5", "2024-01-31T00:00:01"),
+            ["2024-01-31 00:00:00.500000", "2024-01-31 00:00:01.000000"],
+        ),
+    ],
+)
+def test_times_are_as_short_as_they_can_be(times: tuple[str, str] | None, expected: list[str | int]) -> None:
+    stamps = None if times is None else np.array(times, dtype="datetime64[us]")
+    assert Forecast("y", (0.5,), np.zeros((2, 1)), stamps).steps() == expected
 
 
 def same(one: Forecaster, two: Forecaster) -> bool:

@@ -69,7 +69,7 @@ def draw(forecasts: Sequence[Forecast], path: str | os.PathLike[str]) -> None:
         panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
         for axes, forecast in zip(panels, shown, strict=True):
             _panel(axes, forecast)
-        panels[0].legend(loc="upper left", fontsize=8, frameon=False)
+        panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize=8, frameon=False)
         form = Path(path).suffix.lower()[1:]
         with written_whole(path) as unfinished:
             dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)

@@ -75,9 +75,11 @@ class Forecast:
         """The times as text, or the numbers of the steps from 1."""
         if self.times is None:
             return list(range(1, len(self) + 1))
-        texts = [str(time).replace("T", " ").removesuffix(".000000") for time in self.times.astype("datetime64[us]")]
-        if all(text.endswith(" 00:00:00") for text in texts):
-            return [text.removesuffix(" 00:00:00") for text in texts]
+        texts = [str(time).replace("T", " ") for time in self.times.astype("datetime64[us]")]
+        for ending in (".000000", ":00", " 00:00"):  # what all of them end with says nothing
+            if not all(text.endswith(ending) for text in texts):
+                break
+            texts = [text.removesuffix(ending) for text in texts]
         return list(texts)
 
     def to_dict(self) -> dict[str, Any]:
