@@ -84,11 +84,13 @@ def _first_judged(length: int, settings: ForecastSettings) -> int:
 
 
 def _training_places(windows: Windows, settings: ForecastSettings, cuts: list[int]) -> Tensor:
-    """Windows whose values are all in the training part; of a short series one that reaches beyond its end."""
+    """Windows whose values are all before the cuts; of a short series, of which all is learned, one beyond its end."""
     found = []
     for index, cut in enumerate(cuts):
-        first = _first_origin(cut, settings.look_back)
-        last = max(first, cut - settings.horizon) if cut > 1 else 0  # a single value has nothing after it
+        first, last = _first_origin(cut, settings.look_back), cut - settings.horizon
+        if cut < len(windows.series[index]):
+            first = min(first, last)  # what is held out is not learned
+        last = max(first, last) if cut > 1 else 0  # a single value has nothing after it
         found.append(windows.places(index, np.arange(first, last + 1)))
     places = torch.cat(found)
     if not len(places):
