@@ -25,6 +25,7 @@ import elman
 from elman.data import Series
 
 HORIZON, DAY, WEEK = 48, 24, 168
+OPTIONS = {"seasonal": True, "season": WEEK, "log": True, "dropout": 0.1, "learning_rate": 0.002}
 Numbers = NDArray[np.float64]
 
 
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="instead of --time")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--options", type=json.loads, default={}, help="of elman.Forecaster, as JSON")
+    parser.add_argument("--options", type=json.loads, default=OPTIONS, help="of elman.Forecaster, as JSON")
     parser.add_argument("--json", type=Path, help="keep the table")
     arguments = parser.parse_args()
     if arguments.data is None and "ELMAN_DATA" not in os.environ:
