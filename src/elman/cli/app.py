@@ -18,6 +18,8 @@ elman train lm --corpus shakespeare -o bard.elman
 elman generate bard.elman --prompt "ROMEO:" --length 1000
 elman evaluate bard.elman held-out.txt --json
 echo "To be or not to b" | elman predict bard.elman
+elman train forecast load.csv --target y --horizon 24 -o load.elman
+elman predict load.elman --plot load.svg
 
 [dim]elman VERB --help tells more about each verb.[/dim]"""
 _USE, _LOOK = "Use a model", "Look inside"

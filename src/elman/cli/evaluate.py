@@ -1,4 +1,4 @@
-"""``elman evaluate MODEL FILE``: how well a model predicts a text."""
+"""``elman evaluate MODEL FILE``: how well a model does on data that it has not seen."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from elman.cli.asking import ask, load_model
 from elman.cli.display import print_json, print_table
 from elman.cli.errors import CommandLineError
 from elman.cli.flags import Json, Model, flag, whole
@@ -15,7 +16,10 @@ __all__ = ["EXAMPLES", "evaluate"]
 EXAMPLES = """[bold]Examples[/bold]
 elman evaluate bard.elman held-out.txt
 elman evaluate bard.elman held-out.txt --json | jq .bits_per_char
-elman evaluate bard.elman held-out.txt --mix ngram.elman"""
+elman evaluate bard.elman held-out.txt --mix ngram.elman
+elman evaluate load.elman load.csv --last 2880"""
+
+_TEXT, _SERIES = "Of a language model", "Of a forecaster"
 
 
 def evaluate(
@@ -27,37 +31,53 @@ def evaluate(
         str | None,
         flag(
             metavar="carried|blocks",
+            panel=_TEXT,
             help="Carry the state through the whole text, or cut it into blocks.",
             show_default="carried",
         ),
     ] = None,
-    block: Annotated[int | None, flag(metavar="N", parser=whole, help="Tokens of a block.", show_default="64")] = None,
+    block: Annotated[
+        int | None, flag(metavar="N", panel=_TEXT, parser=whole, help="Tokens of a block.", show_default="64")
+    ] = None,
     mix: Annotated[
-        Path | None, flag(metavar="MODEL", help="Interpolate a language model with an n-gram model of the same tokens.")
+        Path | None,
+        flag(metavar="MODEL", panel=_TEXT, help="Interpolate a language model with an n-gram model of the same tokens."),
     ] = None,
     validation: Annotated[
         Path | None,
         flag(
-            metavar="FILE", help="Fit the weight of --mix on this.", show_default="each half of FILE on the other half"
+            metavar="FILE",
+            panel=_TEXT,
+            help="Fit the weight of --mix on this.",
+            show_default="each half of FILE on the other half",
         ),
+    ] = None,
+    last: Annotated[
+        int | None,
+        flag(
+            metavar="N",
+            panel=_SERIES,
+            parser=whole,
+            help="Judge by the last N values of each series.",
+            show_default="all",
+        ),
+    ] = None,
+    stride: Annotated[
+        int | None,
+        flag(metavar="N", panel=_SERIES, parser=whole, help="Steps between two forecasts.", show_default="1"),
     ] = None,
     json: Json = False,
 ) -> None:
     """Measure how well a model does on data that it has not seen."""
-    from elman.tasks import load
-
-    given: dict[str, Any] = {
-        name: item for name, item in (("protocol", protocol), ("block", block)) if item is not None
-    }
     if validation is not None and mix is None:
         raise CommandLineError("--validation is what the weight of --mix is fitted on; there is no --mix")
-    judged = load(model)
-    if mix is not None:
-        metrics = _mixture(judged, load(mix), file, validation, list(given))
-    elif given and judged.task != "lm":
-        raise CommandLineError(f"--{next(iter(given))} is for recurrent models; {model} is of the task {judged.task}")
+    judged = load_model(model)
+    flags = {"protocol": protocol, "block": block, "last": last, "stride": stride}
+    if mix is None:
+        metrics = ask(judged, "evaluate", **flags)(file)
     else:
-        metrics = judged.evaluate(file, **given)
+        given = [name for name, value in flags.items() if value is not None]
+        metrics = _mixture(judged, load_model(mix), file, validation, given)
     (print_json if json else print_table)(metrics)
 
 

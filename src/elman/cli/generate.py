@@ -4,6 +4,7 @@ import sys
 from itertools import chain
 from typing import Annotated
 
+from elman.cli.asking import ask
 from elman.cli.flags import Model, flag, number, whole
 
 __all__ = ["EXAMPLES", "generate"]
@@ -34,10 +35,18 @@ def generate(
     from elman.data import read_text
     from elman.tasks import load
 
-    start = read_text("-") if prompt == "-" else prompt
-    pieces = load(model).generate(
-        start, length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, stop=stop
+    write = ask(
+        load(model),
+        "generate",
+        length=length,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        stop=stop,
     )
+    start = read_text("-") if prompt == "-" else prompt
+    pieces = write(start)
     last = "\n"
     try:
         for piece in chain([start], pieces):

@@ -1,33 +1,72 @@
-"""``elman predict MODEL``: for each line of text, what comes next."""
+"""``elman predict MODEL``: what comes next, after each line of text or after the end of each series."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from elman.cli.asking import ask, load_model
 from elman.cli.display import print_json, visible
+from elman.cli.errors import CommandLineError
 from elman.cli.flags import Json, Model, flag, whole
+from elman.cli.forecasts import show_forecasts
 from elman.cli.lines import read_lines
 
 __all__ = ["EXAMPLES", "predict"]
 
 EXAMPLES = """[bold]Examples[/bold]
 echo "To be or not to b" | elman predict bard.elman --top 3
-elman predict bard.elman lines.txt --json"""
+elman predict bard.elman lines.txt --json
+elman predict load.elman
+elman predict load.elman load.csv --plot load.svg"""
+
+_TEXT, _SERIES = "Of a language model", "Of a forecaster"
 
 
 def predict(
     model: Model,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Lines of text; - is standard input.")] = Path("-"),
-    top: Annotated[int, flag(metavar="N", parser=whole, help="How many tokens to show.")] = 5,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Lines of text, or series; - is standard input.",
+            show_default="standard input; of a forecaster the series it was trained on",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, flag(metavar="N", panel=_TEXT, parser=whole, help="How many tokens to show.", show_default="5")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        flag(
+            metavar="N",
+            panel="Of an autoregression",
+            parser=whole,
+            help="Steps to forecast.",
+            show_default="the horizon of its training",
+        ),
+    ] = None,
+    csv: Annotated[bool, flag("--csv", panel=_SERIES, help="Print CSV, a row for each step.")] = False,
+    plot: Annotated[
+        Path | None, flag(metavar="FILE.svg|.png", panel=_SERIES, help="Draw the forecasts with their bands.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """For each line of text, print the most probable next tokens and their probabilities."""
-    from elman.tasks import load
+    """Print what comes next: after each line the most probable tokens, or the forecast of each series."""
+    predictor = load_model(model)
+    answer = ask(predictor, "predict", top=top, steps=steps)
+    if getattr(predictor, "predicts", "tokens") == "series":
+        show_forecasts(answer, file, json=json, csv=csv, plot=plot)
+    elif csv or plot:
+        raise CommandLineError(f"--csv and --plot are for forecasts; {model} is of the task {predictor.task}")
+    else:
+        _show_tokens(answer, file or Path("-"), json)
 
-    predictor = load(model)
+
+def _show_tokens(answer: Callable[[list[str]], list[list[tuple[str, float]]]], file: Path, json: bool) -> None:
     for lines in read_lines(file):
-        predictions = predictor.predict(lines, top=top)
+        predictions: list[Any] = answer(lines)
         if json:
             for line, found in zip(lines, predictions, strict=True):
                 print_json({"text": line, "next": [{"token": token, "probability": p} for token, p in found]})

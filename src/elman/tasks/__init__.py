@@ -1,6 +1,7 @@
 """Tasks: a reader, a network, a loss and a measure put together.  One file each, one protocol for all."""
 
 from elman.tasks.ar import AR
+from elman.tasks.forecast import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
 from elman.tasks.mixture import evaluate_mixture
@@ -12,6 +13,7 @@ from elman.tasks.training import Progress, TrainingError
 __all__ = [
     "AR",
     "NARX",
+    "Forecaster",
     "LanguageModel",
     "ModelFileError",
     "NGram",

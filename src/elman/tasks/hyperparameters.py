@@ -11,7 +11,7 @@ from elman.data.tokens import check_kind
 from elman.models import CELLS, LanguageNetwork
 from elman.tasks.defaults import defaults_for
 
-__all__ = ["Hyperparameters", "Settings", "embedding_width"]
+__all__ = ["Hyperparameters", "Settings", "check_number", "check_whole", "embedding_width", "merged"]
 
 _LARGE_VOCABULARY, _WIDEST_EMBEDDING = 512, 256  # more tokens than this get an embedding rather than 1-of-N codes
 _CHANGEABLE = ("learning_rate",)  # by a resumed run
@@ -69,9 +69,9 @@ class Hyperparameters:
             raise ValueError(f"cell is {self.cell!r}, expected one of {', '.join(CELLS)}{hint}")
         check_kind(self.tokens)
         for name, least in (("layers", 1), ("hidden", 1), ("embedding", 0), ("batch", 1), ("window", 1)):
-            _check_whole(name, getattr(self, name), least)
-        _check_number("dropout", self.dropout, lambda value: 0 <= value < 1, "from 0 up to, not including, 1")
-        _check_number("learning_rate", self.learning_rate, lambda value: 0 < value < math.inf, "more than 0")
+            check_whole(name, getattr(self, name), least)
+        check_number("dropout", self.dropout, lambda value: 0 <= value < 1, "from 0 up to, not including, 1")
+        check_number("learning_rate", self.learning_rate, lambda value: 0 < value < math.inf, "more than 0")
         if self.tied and self.embedding is not None and self.embedding != (self.hidden or self.embedding or None):
             width = f"is {self.embedding} wide" if self.embedding else "is absent (1-of-N codes)"
             raise ValueError(f"tied needs an embedding as wide as the hidden layer, {self.hidden}; it {width}")
@@ -97,14 +97,22 @@ class Hyperparameters:
         ValueError
             If a value differs; the message names the first.
         """
-        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        for name, value in given.items():
-            if name not in _CHANGEABLE and value != stored[name]:
-                raise ValueError(
-                    f"{name} is {value!r} here and {stored[name]!r} in the checkpoint; leave it out to go on, "
-                    "or start anew without resume"
-                )
-        return type(self)(**{**stored, **given})
+        return type(self)(**merged(self, stored))
+
+
+def merged(given: Any, stored: dict[str, Any], changeable: tuple[str, ...] = _CHANGEABLE) -> dict[str, Any]:
+    """The fields of a dataclass of hyperparameters, where they are at their defaults those of a checkpoint.
+
+    Raises ValueError if one that was given differs from the checkpoint's and is not `changeable`.
+    """
+    chosen = {f.name: getattr(given, f.name) for f in fields(given) if getattr(given, f.name) != f.default}
+    for name, value in chosen.items():
+        if name not in changeable and value != stored[name]:
+            raise ValueError(
+                f"{name} is {value!r} here and {stored[name]!r} in the checkpoint; leave it out to go on, "
+                "or start anew without resume"
+            )
+    return {**stored, **chosen}
 
 
 def embedding_width(embedding: int | str | None) -> int | None:
@@ -116,7 +124,8 @@ def embedding_width(embedding: int | str | None) -> int | None:
     return 0
 
 
-def _check_whole(name: str, value: object, least: int) -> None:
+def check_whole(name: str, value: object, least: int) -> None:
+    """Raise TypeError or ValueError unless a value is a whole number of at least `least`, or None."""
     if value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool):
@@ -125,7 +134,8 @@ def _check_whole(name: str, value: object, least: int) -> None:
         raise ValueError(f"{name} is {value}, expected at least {least}")
 
 
-def _check_number(name: str, value: object, fits: Any, expected: str) -> None:
+def check_number(name: str, value: object, fits: Any, expected: str) -> None:
+    """Raise TypeError or ValueError unless a value is a number that `fits`, or None."""
     if value is None:
         return
     if not isinstance(value, (int, float)) or isinstance(value, bool):

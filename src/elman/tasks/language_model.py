@@ -85,6 +85,9 @@ class LanguageModel:
     task = "lm"
     """Name of the task in model files and on the command line."""
 
+    predicts = "tokens"
+    """What `predict` gives: for each line of text tokens."""
+
     def __init__(
         self,
         *,

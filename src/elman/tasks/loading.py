@@ -5,6 +5,7 @@ from typing import Any
 
 from elman.tasks.ar import AR
 from elman.tasks.arpa import is_arpa
+from elman.tasks.forecast import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
 from elman.tasks.narx import NARX
@@ -17,6 +18,7 @@ _TASKS: dict[str, Any] = {
     NGram.task: NGram,
     AR.task: AR,
     NARX.task: NARX,
+    Forecaster.task: Forecaster,
 }
 
 
@@ -30,7 +32,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    LanguageModel, NGram, AR, NARX
+    LanguageModel, NGram, AR, NARX, Forecaster
         As the file says.
 
     Raises
