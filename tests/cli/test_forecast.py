@@ -134,7 +134,9 @@ WRONG = {
         "--block is not for evaluate with a model of the task forecast; it takes --last, --stride"
     ),
     "generate MODEL": "a model of the task forecast does not generate; it can predict, evaluate, info",
-    "export MODEL a.onnx": "model is a Forecaster; expected an elman.RNN, GRU, LSTM, or language model",
+    "export MODEL a.onnx": (
+        "MODEL is of the task forecast, which cannot be exported: models of lm (.onnx) and ngram (.arpa) can"
+    ),
     "predict FOX --plot a.svg": "--csv and --plot are for forecasts; FOX is of the task lm",
     "evaluate FOX load.csv --stride 2": (
         "--stride is not for evaluate with a model of the task lm; it takes --protocol, --block"
@@ -161,6 +163,8 @@ def test_one_line_says_what_is_wrong(
     before = sorted(tmp_path.iterdir())
     models = {"MODEL": str(forecaster), "FOX": str(trained)}
     result = elman(*(models.get(word, word) for word in command.split()))
-    words = WRONG[command].format(folder=tmp_path.resolve()).replace("FOX", str(trained))
+    words = (
+        WRONG[command].format(folder=tmp_path.resolve()).replace("FOX", str(trained)).replace("MODEL", str(forecaster))
+    )
     assert result == (2, "", f"elman: error: {words}\n")
     assert sorted(tmp_path.iterdir()) == before, "nothing is written"

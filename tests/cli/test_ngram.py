@@ -109,9 +109,12 @@ def test_mix(elman: Command, trained: Path, text: Path, tmp_path: Path) -> None:
         ("train ngram marked.txt -o m", "line 2 has the word <s>, which is the name for the beginning of a sentence"),
         (
             "evaluate sam.elman sam.txt --protocol blocks",
-            "--protocol is for recurrent models; sam.elman is of the task",
+            "--protocol is not for evaluate with a model of the task ngram; leave it out",
         ),
-        ("evaluate sam.elman sam.txt --block 3", "--block is for recurrent models; sam.elman is of the task ngram"),
+        (
+            "evaluate sam.elman sam.txt --block 3",
+            "--block is not for evaluate with a model of the task ngram; leave it out",
+        ),
         (
             "evaluate sam.elman sam.txt --mix sam.elman",
             "--mix needs a model of lm and one of ngram, got ngram and ngram",

@@ -41,7 +41,9 @@ def evaluate(
     ] = None,
     mix: Annotated[
         Path | None,
-        flag(metavar="MODEL", panel=_TEXT, help="Interpolate a language model with an n-gram model of the same tokens."),
+        flag(
+            metavar="MODEL", panel=_TEXT, help="Interpolate a recurrent model with an n-gram model of the same tokens."
+        ),
     ] = None,
     validation: Annotated[
         Path | None,

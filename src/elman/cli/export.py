@@ -39,8 +39,12 @@ def export(
 
         export_onnx(exported, output)
     else:
-        formats = ".arpa or .arpa.gz" if isinstance(exported, NGram) else ".onnx"
-        raise CommandLineError(f"{model} is of the task {exported.task}, which is written as {formats}, not {output}")
+        formats = {
+            "lm": f"is written as .onnx, not {output}",
+            "ngram": f"is written as .arpa or .arpa.gz, not {output}",
+        }
+        how = formats.get(exported.task, "cannot be exported: models of lm (.onnx) and ngram (.arpa) can")
+        raise CommandLineError(f"{model} is of the task {exported.task}, which {how}")
 
 
 def _check(model: Path, output: Path) -> None:
