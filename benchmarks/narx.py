@@ -10,11 +10,11 @@ With --origins 7 each is trained on the first 56 % … 80 % and judged by a quar
 table has geometric means.
 
 The models.  AR: order by BIC.  AR log, only when it is named: order 1, slope and season, of the logarithms.  ARX:
-elman.NARX(network="linear"), delays, logarithm and season by backtest.  NARX: elman.NARX(), the same with a network where
-that helps.  NARX*: the network in any case (fallback=False).
-SysIdentPy: FROLS with polynomials of degree 1 and 2, up to 20 terms, as many as AIC asks for; AOLS with polynomials of
-degree 1, 5 terms; and NARXNN with 32 and 16 tanh units on z-scored data, Adam, 200 epochs.  All see the same lags: a
-season and one, or 13 where there is none; for the gas furnace 6 of both series.
+elman.NARX(network="linear"), delays, logarithm and season by backtest.  NARX: elman.NARX(), the same with a network
+where that helps.  NARX*: the network in any case (fallback=False).  SysIdentPy: FROLS with polynomials of degree 1 and
+2, up to 20 terms, as many as AIC asks for; AOLS with polynomials of degree 1, 5 terms; NARXNN with 32 and 16 tanh units
+on z-scored data, Adam, 200 epochs.  SysIdentPy's see the same lags: a season and one, or 13 where there is none; for
+the gas furnace 6 of both series.
 """
 
 import argparse
