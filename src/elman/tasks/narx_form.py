@@ -13,7 +13,8 @@ __all__ = ["Form", "Scales", "choose", "fit_linear", "run_linear"]
 
 Array = NDArray[np.float64]
 
-_ORIGINS = 6  # of a backtest
+_ORIGINS = 12  # of a backtest
+_PARTS = (4, 2, 1)  # a free run counts after a quarter, a half, and all of the horizon
 _DELAYS = (1, 2, 3, 4, 6, 8, 12)
 _LONG_DELAYS = (18, 24, 36)  # where no season is given
 _INPUT_DELAYS = (0, 1, 2, 4, 6)
@@ -109,14 +110,14 @@ def choose(
 ) -> tuple[Form, float | None]:
     """Choose what is None by backtests of the linear model: free runs of `horizon` steps from places all over the data.
 
-    Of each candidate the geometric mean of its errors counts, so that no single place decides; of those within a
-    hundredth of the best, the one with the fewest coefficients is taken.
+    Of each candidate the geometric mean of its errors after a quarter, a half and all of the horizon counts, so that no
+    single place decides; of those within a hundredth of the best, the one with the fewest coefficients is taken.
 
     Returns
     -------
     Form
     float or None
-        The geometric mean of the root mean square errors of the free runs; None if there was nothing to choose or no
+        This mean, of root mean square errors in units of the outputs' spread; None if there was nothing to choose or no
         room to try.
     """
     pairs = _input_delays(x.shape[1] > 0, input_delays, dead_time)
@@ -166,14 +167,14 @@ def _score(form: Form, y: Array, x: Array, horizon: int, origins: list[int]) -> 
     """The geometric mean of the errors of a form; None if there are too few rows to fit it."""
     if not origins or origins[0] - form.memory < _ROWS_FOR_EACH * _coefficients(form, y, x):
         return None
-    logs = []
+    logs: list[float] = []
     for o in origins:
         scales = form.scales(y[:o], x[:o])
         fit = fit_linear(form, y[:o], x[:o], scales)
         run = run_linear(form, fit, y[:o], x[o - form.input_delays : o + horizon], scales, o)
         with np.errstate(over="ignore", invalid="ignore"):
-            square = np.mean(((run - y[o : o + horizon]) / np.maximum(y[:o].std(axis=0), 1e-300)) ** 2)
-        logs.append(0.5 * np.log(square + 1e-24))
+            squares = ((run - y[o : o + horizon]) / np.maximum(y[:o].std(axis=0), 1e-300)) ** 2
+            logs += [0.5 * np.log(np.mean(squares[: max(1, horizon // part)]) + 1e-24) for part in _PARTS]
     return float(np.exp(np.mean(logs)))
 
 
