@@ -1,6 +1,6 @@
 """Writes what is shown of the measured table: the chart of README.md and the tables of docs/performance.md.
 
-    python benchmarks/chart.py [benchmarks/results/layers.json]
+    python benchmarks/chart.py [benchmarks/results/layers.json [docs/img/speed.svg [docs/performance.md]]]
 
 The table is what `python benchmarks/layers.py --json FILE` or `elman bench layers -o FILE` keeps. All measured rows are
 shown, the worst as well as the best.
@@ -46,15 +46,15 @@ def filled(page: str, text: str) -> str:
     before, _, rest = page.partition(BEGIN)
     _, mark, after = rest.partition(END)
     if not mark:
-        raise SystemExit(f"{PAGE} has no place for the tables, between {BEGIN!r} and {END!r}")
+        raise SystemExit(f"the page has no place for the tables, between {BEGIN!r} and {END!r}")
     return before + BEGIN + text + END + after
 
 
-def main(source: str = str(TABLE)) -> None:
+def main(source: str = str(TABLE), chart: str = str(CHART), page: str = str(PAGE)) -> None:
     measured = json.loads(Path(source).read_text(encoding="utf-8"))
-    draw(measured, CHART, "train")
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables(measured)), encoding="utf-8")
-    print(f"wrote {CHART} and {PAGE}")
+    draw(measured, Path(chart), "train")
+    Path(page).write_text(filled(Path(page).read_text(encoding="utf-8"), tables(measured)), encoding="utf-8")
+    print(f"wrote {chart} and {page}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
 """The chart shows every measured row of its mode, slower ones too, and is the same file for the same table."""
 
-import json
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("matplotlib")
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "chart.py"
+from elman.benchmarking.chart import draw
 
 
 @pytest.fixture
@@ -22,13 +20,11 @@ def table() -> dict[str, Any]:
 
 
 def test_chart_shows_every_row_of_the_mode(table: dict[str, Any], tmp_path: Path) -> None:
-    source, target = tmp_path / "layers.json", tmp_path / "img" / "speed.svg"
-    source.write_text(json.dumps(table), encoding="utf-8")
-    chart = runpy.run_path(str(SCRIPT))
-    chart["main"](str(source), str(target))
+    target = tmp_path / "img" / "speed.svg"
+    draw(table, target, "train")
     first = target.read_text(encoding="utf-8")
     for text in ("40×", "5×", "0.8×", "5, 1, 3, 7", "two cores", "2 threads", "2026-01-31", "training step"):
         assert text in first
     assert "33×" not in first
-    chart["draw"](table, target)
+    draw(table, target)
     assert target.read_text(encoding="utf-8") == first

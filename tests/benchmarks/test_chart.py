@@ -34,6 +34,14 @@ def test_every_row_is_shown_and_gaps_stay_empty(script) -> None:
     assert "| without N = 1 |  |  |" in text
 
 
+def test_the_script_writes_chart_and_page(script, tmp_path: Path) -> None:
+    chart, page = tmp_path / "speed.svg", tmp_path / "page.md"
+    page.write_text(script["BEGIN"] + script["END"] + "after\n", "utf-8")
+    script["main"](chart=str(chart), page=str(page))
+    assert chart.read_bytes() == script["CHART"].read_bytes()
+    assert page.read_text("utf-8").endswith(script["END"] + "after\n")
+
+
 def test_a_page_without_a_place_is_said(script) -> None:
     with pytest.raises(SystemExit, match="has no place for the tables"):
         script["filled"]("# A page\n", "table")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman
-from elman.tasks.ar import ARState
+from elman.tasks.autoregression.ar import ARState
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -15,8 +15,8 @@ import elman
 from elman import Forecaster
 from elman.data import Frequency, Series
 from elman.tasks import ModelFileError, Progress
-from elman.tasks.forecast_picture import draw
-from elman.tasks.forecast_result import Forecast
+from elman.tasks.forecasting.picture import draw
+from elman.tasks.forecasting.result import Forecast
 from elman.tasks.model_file import read_file
 
 HOUR = Frequency(3_600_000_000)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from elman.data import Frequency, Series
 from elman.data.calendar import calendar_features
 from elman.data.series import Dataset
-from elman.tasks.forecast_data import ForecastData, origins_of, prepare
-from elman.tasks.forecast_settings import ForecastHyperparameters, ForecastSettings
+from elman.tasks.forecasting.data import ForecastData, origins_of, prepare
+from elman.tasks.forecasting.settings import ForecastHyperparameters, ForecastSettings
 
 HOUR = Frequency(3_600_000_000)
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.tasks.forecast_baselines import (
+from elman.tasks.forecasting.baselines import (
     ar_coefficients,
     ar_forecast,
     ar_order,
@@ -17,8 +17,8 @@ from elman.tasks.forecast_baselines import (
     seasonal_difference,
     seasonal_naive,
 )
-from elman.tasks.forecast_learner import pinball
-from elman.tasks.forecast_scores import Scores, level_weights
+from elman.tasks.forecasting.learner import pinball
+from elman.tasks.forecasting.scores import Scores, level_weights
 
 LEVELS = (0.1, 0.25, 0.5, 0.9)
 

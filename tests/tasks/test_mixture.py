@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from elman import LanguageModel, NGram
 from elman.data import split
 from elman.tasks import evaluate_mixture
-from elman.tasks.mixture import _compare, best_weight
+from elman.tasks.ngrams.mixture import _compare, best_weight
 from elman.tasks.scoring import log_probabilities, score_carried
 
 TEXT = "the cat sat, on the mat\nthe dog sat on the cat.\n\na dog, a cat and a mat\n" * 40

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman
+from elman.tasks.autoregression.form import Form, choose, fit_linear, run_linear
+from elman.tasks.autoregression.learner import NARXLearner, Segment, windows
 from elman.tasks.model_file import ModelFileError, read_file, write_file
-from elman.tasks.narx_form import Form, choose, fit_linear, run_linear
-from elman.tasks.narx_learner import NARXLearner, Segment, windows
 from elman.tasks.training import TrainingError
 
 NO_INPUTS = np.empty((0, 0))

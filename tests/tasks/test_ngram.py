@@ -235,5 +235,5 @@ def test_a_file_of_another_task_is_of_another_class(tmp_path: Path) -> None:
 def test_long_texts_are_scored_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     model = NGram(order=3).fit(SAM)
     whole = model.evaluate(SAM * 5)
-    monkeypatch.setattr("elman.tasks.sentence_scoring._LONGEST", 7)
+    monkeypatch.setattr("elman.tasks.ngrams.scoring._LONGEST", 7)
     assert model.evaluate(SAM * 5) == pytest.approx(whole)

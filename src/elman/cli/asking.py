@@ -14,7 +14,7 @@ __all__ = ["ask", "load_model"]
 def load_model(path: Path) -> Any:
     """Read a model, as the verbs use it."""
     from elman.tasks import load
-    from elman.tasks.autoregressive import on_table
+    from elman.tasks.forecasting.autoregressive import on_table
 
     return on_table(load(path))
 

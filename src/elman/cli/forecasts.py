@@ -8,7 +8,7 @@ from elman.cli.display import print_json
 from elman.cli.errors import CommandLineError
 
 if TYPE_CHECKING:
-    from elman.tasks.forecast_result import Forecast
+    from elman.tasks.forecasting.result import Forecast
 
 __all__ = ["show_forecasts"]
 
@@ -28,14 +28,14 @@ def show_forecasts(
         If the picture cannot be written.
     """
     from elman.tasks import check_writable
-    from elman.tasks.forecast_result import as_csv
+    from elman.tasks.forecasting.result import as_csv
 
     if json and csv:
         raise CommandLineError("--json and --csv are both given; give one of them")
     if plot is not None:
         if file is not None and plot.resolve() == file.resolve():
             raise CommandLineError(f"{plot} would be used twice and overwritten; give the picture another name")
-        from elman.tasks.forecast_picture import check_format, draw
+        from elman.tasks.forecasting.picture import check_format, draw
 
         check_format(plot)
         check_writable(plot)

@@ -1,13 +1,13 @@
 """Tasks: a reader, a network, a loss and a measure put together.  One file each, one protocol for all."""
 
-from elman.tasks.ar import AR
-from elman.tasks.forecast import Forecaster
+from elman.tasks.autoregression.ar import AR
+from elman.tasks.autoregression.narx import NARX
+from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
-from elman.tasks.mixture import evaluate_mixture
 from elman.tasks.model_file import ModelFileError, check_writable
-from elman.tasks.narx import NARX
-from elman.tasks.ngram import NGram
+from elman.tasks.ngrams.mixture import evaluate_mixture
+from elman.tasks.ngrams.ngram import NGram
 from elman.tasks.training import Progress, TrainingError
 
 __all__ = [

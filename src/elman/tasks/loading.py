@@ -3,13 +3,13 @@
 import os
 from typing import Any
 
-from elman.tasks.ar import AR
-from elman.tasks.arpa import is_arpa
-from elman.tasks.forecast import Forecaster
+from elman.tasks.autoregression.ar import AR
+from elman.tasks.autoregression.narx import NARX
+from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
-from elman.tasks.narx import NARX
-from elman.tasks.ngram import NGram
+from elman.tasks.ngrams.arpa import is_arpa
+from elman.tasks.ngrams.ngram import NGram
 
 __all__ = ["load"]
 

@@ -33,7 +33,7 @@ def train_autoregression(
         If there is no such kind, or a flag was given that it does not take: one of `refused`, or of those of `fitting`
         that are for runs of many steps.
     """
-    from elman.tasks.autoregressive import KINDS, OnTable
+    from elman.tasks.forecasting.autoregressive import KINDS, OnTable
 
     if kind not in KINDS:
         raise CommandLineError(f"--model is {kind!r}; {hint(kind, ['recurrent', *KINDS])}")

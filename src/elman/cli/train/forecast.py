@@ -133,7 +133,7 @@ def train_forecaster(
 
     from elman.data import Columns
     from elman.tasks import Forecaster
-    from elman.tasks.forecast_settings import QUANTILES, names_of
+    from elman.tasks.forecasting.settings import QUANTILES, names_of
 
     if model != "recurrent":
         refused: dict[str, object] = {

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from elman.layers import LSTMState
 from elman.models.encoders import EncoderState
-from elman.tasks.regression import as_series
+from elman.tasks.autoregression.regression import as_series
 
 __all__ = ["NARXState", "as_inputs", "check_columns", "state_like"]
 

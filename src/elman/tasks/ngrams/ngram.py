@@ -17,13 +17,13 @@ from elman.data import Lexicon, Sentences, cut, normalise
 from elman.data.sentences import UNKNOWN, glue, numbered
 from elman.models.ngram import NGramTable, count_ngrams, kneser_ney, maximum_likelihood
 from elman.models.ngram.counting import Integers
-from elman.tasks.arpa import write_arpa
-from elman.tasks.arpa_reader import read_arpa
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
-from elman.tasks.ngram_file import table_from_tensors, tensors_of
-from elman.tasks.ngram_settings import KNESER_NEY, NGramSettings, as_limits
+from elman.tasks.ngrams.arpa import write_arpa
+from elman.tasks.ngrams.arpa_reader import read_arpa
+from elman.tasks.ngrams.file import table_from_tensors, tensors_of
+from elman.tasks.ngrams.scoring import logits_after, score_sentences, sentence_measures, write_on
+from elman.tasks.ngrams.settings import KNESER_NEY, NGramSettings, as_limits
 from elman.tasks.sampling import Sampling, most_probable, until
-from elman.tasks.sentence_scoring import logits_after, score_sentences, sentence_measures, write_on
 from elman.tasks.texts import Texts, as_lines, as_text, warn_of_unknown
 
 __all__ = ["NGram"]

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from elman.data.series import Series
 from elman.models import ForecastNetwork
-from elman.tasks.forecast_baselines import (
+from elman.tasks.forecasting.baselines import (
     ar_coefficients,
     ar_forecast,
     ar_order,
     seasonal_difference,
     seasonal_naive,
 )
-from elman.tasks.forecast_scores import Scores
-from elman.tasks.forecast_settings import ForecastSettings
-from elman.tasks.forecast_windows import Scaling, Windows
+from elman.tasks.forecasting.scores import Scores
+from elman.tasks.forecasting.settings import ForecastSettings
+from elman.tasks.forecasting.windows import Scaling, Windows
 
 __all__ = ["Baselines", "backtest"]
 

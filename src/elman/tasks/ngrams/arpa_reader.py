@@ -1,4 +1,4 @@
-"""Reading ARPA files (`elman.tasks.arpa`), with errors that name the line."""
+"""Reading ARPA files (`elman.tasks.ngrams.arpa`), with errors that name the line."""
 
 import gzip
 import os
@@ -16,8 +16,8 @@ from elman.data.sentences import BEGIN, END, SENTENCE_KINDS, UNKNOWN
 from elman.models.ngram import NGramTable
 from elman.models.ngram.counting import Integers
 from elman.models.ngram.table import find
-from elman.tasks.arpa import GZIP, ZERO, unescaped
 from elman.tasks.model_file import ModelFileError
+from elman.tasks.ngrams.arpa import GZIP, ZERO, unescaped
 
 __all__ = ["Arpa", "read_arpa"]
 

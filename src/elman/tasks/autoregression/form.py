@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.tasks.regression import Fit, lagged, least_squares
+from elman.tasks.autoregression.regression import Fit, lagged, least_squares
 
 __all__ = ["Form", "Scales", "choose", "fit_linear", "run_linear"]
 

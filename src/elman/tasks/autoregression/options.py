@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman.models import NARXNetwork
-from elman.tasks.regression import check_whole
+from elman.tasks.autoregression.regression import check_whole
 
 __all__ = ["LEARNING_RATE", "Options"]
 

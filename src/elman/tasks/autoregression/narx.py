@@ -13,12 +13,12 @@ from torch import Tensor
 from elman import __version__
 from elman.models import NARXNetwork
 from elman.models.encoders import EncoderState
+from elman.tasks.autoregression.form import Form, Scales, choose
+from elman.tasks.autoregression.options import LEARNING_RATE, Options
+from elman.tasks.autoregression.regression import as_series, check_whole, errors
+from elman.tasks.autoregression.series import NARXState, as_inputs, check_columns, state_like
+from elman.tasks.autoregression.training import Training, new_network
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
-from elman.tasks.narx_form import Form, Scales, choose
-from elman.tasks.narx_options import LEARNING_RATE, Options
-from elman.tasks.narx_series import NARXState, as_inputs, check_columns, state_like
-from elman.tasks.narx_training import Training, new_network
-from elman.tasks.regression import as_series, check_whole, errors
 from elman.tasks.training import Progress, using_threads
 
 __all__ = ["NARX", "NARXState"]
@@ -60,7 +60,7 @@ class NARX:
 
     Attributes
     ----------
-    form : `elman.tasks.narx_form.Form`
+    form : `elman.tasks.autoregression.form.Form`
         What was chosen; None before `fit`.
     metrics : dict
         Figures of the training: ``backtest``, the linear model's error, in units of the spread; ``network_used``;

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.tasks.forecast_result import Forecast
+from elman.tasks.forecasting.result import Forecast
 from elman.tasks.model_file import written_whole
 
 __all__ = ["check_format", "draw"]

@@ -50,7 +50,7 @@ class Scores:
         quantiles
             (W, H, Q)
         difference
-            Scale of the MASE (`elman.tasks.forecast_baselines.seasonal_difference`); 0 or NaN: it has none.
+            Scale of the MASE (`elman.tasks.forecasting.baselines.seasonal_difference`); 0 or NaN: it has none.
         deviation
             Standard deviation of the series, for the errors in units of it.
         """

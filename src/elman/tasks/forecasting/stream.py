@@ -10,8 +10,8 @@ from torch import Tensor
 
 from elman.data.calendar import Times, calendar_features, parse_time
 from elman.models import ForecastNetwork, Observation, PastWindow
-from elman.tasks.forecast_settings import ForecastSettings
-from elman.tasks.forecast_windows import Scaling, Unit, Windows
+from elman.tasks.forecasting.settings import ForecastSettings
+from elman.tasks.forecasting.windows import Scaling, Unit, Windows
 
 __all__ = ["Stream", "step_of", "stream_at", "stream_of_nothing", "tensors_of"]
 

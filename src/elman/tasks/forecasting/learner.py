@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from elman.models import ForecastNetwork
-from elman.tasks.forecast_data import ForecastData
-from elman.tasks.forecast_scores import level_weights
+from elman.tasks.forecasting.data import ForecastData
+from elman.tasks.forecasting.scores import level_weights
 
 __all__ = ["ForecastLearner", "pinball"]
 

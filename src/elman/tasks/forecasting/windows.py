@@ -12,7 +12,7 @@ from torch import Tensor
 from elman.data.calendar import calendar_features
 from elman.data.series import Series
 from elman.models import PastWindow
-from elman.tasks.forecast_settings import ForecastSettings
+from elman.tasks.forecasting.settings import ForecastSettings
 
 __all__ = ["Scaling", "Unit", "Windows"]
 

@@ -1,6 +1,5 @@
 """`elman.AR` and `elman.NARX` of a series in a table: what the command line trains and uses as forecasters."""
 
-import importlib
 import os
 from dataclasses import asdict
 from statistics import NormalDist
@@ -10,13 +9,14 @@ import numpy as np
 
 from elman.data.calendar import Frequency
 from elman.data.series import Columns, Series, read_series
-from elman.tasks.forecast_result import Forecast
-from elman.tasks.forecast_settings import QUANTILES
+from elman.tasks.autoregression import AR, NARX
+from elman.tasks.forecasting.result import Forecast
+from elman.tasks.forecasting.settings import QUANTILES
 
 __all__ = ["KINDS", "OnTable", "on_table"]
 
-KINDS = {"ar": "AR", "narx": "NARX"}
-"""Names of the tasks, and of their classes in `elman.tasks`."""
+KINDS: dict[str, Any] = {"ar": AR, "narx": NARX}
+"""The models by the names of their tasks."""
 
 _ORDERS = {"ar": "order", "narx": "output_delays"}
 
@@ -48,7 +48,7 @@ class OnTable:
         if log and kind == "ar":
             raise ValueError("log is for models recurrent and narx; forecast a column of logarithms instead")
         options: dict[str, Any] = {_ORDERS[kind]: order, "season": season, **({"log": True} if log else {})}
-        return cls(getattr(importlib.import_module("elman.tasks"), KINDS[kind])(**options))
+        return cls(KINDS[kind](**options))
 
     def fit(self, source: Any, columns: Columns, horizon: int, **training: Any) -> Self:
         """Learn the one series of a table.

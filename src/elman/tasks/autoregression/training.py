@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from elman.models import NARXNetwork
+from elman.tasks.autoregression.form import Form, Scales, fit_linear
+from elman.tasks.autoregression.learner import STEPS_PER_EPOCH, NARXLearner, Segment
+from elman.tasks.autoregression.options import Options
 from elman.tasks.checkpoint import Run
-from elman.tasks.narx_form import Form, Scales, fit_linear
-from elman.tasks.narx_learner import STEPS_PER_EPOCH, NARXLearner, Segment
-from elman.tasks.narx_options import Options
 from elman.tasks.plan import Plan, make_plan
 from elman.tasks.training import Progress, TrainingError, train
 

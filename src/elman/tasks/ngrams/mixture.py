@@ -22,9 +22,9 @@ import torch
 from elman.data import Sentences, cut, split
 from elman.data.sentences import UNKNOWN, numbered
 from elman.tasks.language_model import LanguageModel
-from elman.tasks.ngram import NGram
+from elman.tasks.ngrams.ngram import NGram
+from elman.tasks.ngrams.scoring import exponential
 from elman.tasks.scoring import log_probabilities
-from elman.tasks.sentence_scoring import exponential
 from elman.tasks.texts import Texts, as_text
 
 __all__ = ["best_weight", "evaluate_mixture"]

@@ -6,10 +6,10 @@ import numpy as np
 from torch import Tensor
 
 from elman.models import ForecastNetwork
-from elman.tasks.forecast_backtest import Baselines
-from elman.tasks.forecast_settings import ForecastSettings
-from elman.tasks.forecast_stream import Stream, tensors_of
-from elman.tasks.forecast_windows import Scaling, Unit
+from elman.tasks.forecasting.backtest import Baselines
+from elman.tasks.forecasting.settings import ForecastSettings
+from elman.tasks.forecasting.stream import Stream, tensors_of
+from elman.tasks.forecasting.windows import Scaling, Unit
 from elman.tasks.model_file import Stored
 
 __all__ = ["ForecastParts"]

@@ -10,9 +10,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from elman import __version__
-from elman.tasks.ar_state import ARState, Forecast
-from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
-from elman.tasks.regression import (
+from elman.tasks.autoregression.ar_state import ARState, Forecast
+from elman.tasks.autoregression.regression import (
     as_series,
     check_whole,
     criteria,
@@ -22,6 +21,7 @@ from elman.tasks.regression import (
     levels,
     nested_squares,
 )
+from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
 
 __all__ = ["AR", "ARState", "Forecast"]
 

@@ -11,14 +11,14 @@ from elman import __version__
 from elman.data.series import series_of
 from elman.models import ForecastNetwork
 from elman.tasks.checkpoint import Run, read_checkpoint
-from elman.tasks.forecast_backtest import Baselines, backtest
-from elman.tasks.forecast_data import fingerprint, origins_of, prepare
-from elman.tasks.forecast_learner import ForecastLearner
-from elman.tasks.forecast_parts import ForecastParts
-from elman.tasks.forecast_result import Forecast
-from elman.tasks.forecast_settings import QUANTILES, ForecastHyperparameters, ForecastSettings, names_of
-from elman.tasks.forecast_stream import Stream, step_of, stream_at, stream_of_nothing
-from elman.tasks.forecast_windows import Windows
+from elman.tasks.forecasting.backtest import Baselines, backtest
+from elman.tasks.forecasting.data import fingerprint, origins_of, prepare
+from elman.tasks.forecasting.learner import ForecastLearner
+from elman.tasks.forecasting.parts import ForecastParts
+from elman.tasks.forecasting.result import Forecast
+from elman.tasks.forecasting.settings import QUANTILES, ForecastHyperparameters, ForecastSettings, names_of
+from elman.tasks.forecasting.stream import Stream, step_of, stream_at, stream_of_nothing
+from elman.tasks.forecasting.windows import Windows
 from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
 from elman.tasks.plan import make_plan
 from elman.tasks.training import Progress, TrainingError, train, using_threads
@@ -271,7 +271,7 @@ class Forecaster:
         -------
         dict
             ``mae``, ``rmse``, ``smape``, ``mase``, ``crps``, ``mse_scaled``, ``mae_scaled``, ``coverage``
-            (`elman.tasks.forecast_scores.Scores`), ``seasonal_naive`` and ``ar`` with the same figures; the CRPS of
+            (`elman.tasks.forecasting.scores.Scores`), ``seasonal_naive`` and ``ar`` with the same figures; the CRPS of
             a forecast without quantiles is its MAE.  And what they were measured on: ``windows``, ``values``,
             ``series``, ``horizon``, ``season``, ``stride``.
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.series import Dataset, Series
-from elman.tasks.forecast_settings import ForecastSettings
-from elman.tasks.forecast_windows import Scaling, Windows
+from elman.tasks.forecasting.settings import ForecastSettings
+from elman.tasks.forecasting.windows import Scaling, Windows
 
 __all__ = ["ForecastData", "fingerprint", "origins_of", "prepare"]
 
