@@ -128,7 +128,7 @@ inline int worthwhile(int threads, Index work, Index waking) {
   return work / waking + 1 < threads ? int(work / waking) + 1 : threads;
 }
 
-constexpr Index shortest_shared_step = 48 << 10;  // multiplications by W of a row
+constexpr Index shortest_shared_step = 48 << 10;  // multiplications by W
 constexpr Index far_weights = 8 << 20;            // bytes
 
 // Splits the work of a layer into tasks, rows of one direction, each done by a crew; and what is done once for all,
@@ -151,13 +151,13 @@ struct Division {
   Index rows(int group, Index N) const { return N * (group + 1) / groups - N * group / groups; }
 
  private:
-  // Members wait for one another at every step, so they must save more than that: where there are fewer rows than
-  // threads, unless a step is short; and where W is larger than the caches nearest to a core by far, so that reading it
-  // costs more than to multiply by it.
+  // Members wait for one another at every step, so they must save more than that: where so few rows are left for each
+  // thread that most of a step is reading W, unless a step is short; and where W is larger by far than the caches
+  // nearest to a core, so that reading it costs more than to multiply by it.
   static int crew_for(int threads, const Shape& s, Index weights, Index itemsize) {
-    const bool idle = s.N < threads && weights >= shortest_shared_step;
+    const bool few = s.N < 3 * threads && s.N * weights >= shortest_shared_step;
     const bool far = weights * itemsize >= far_weights && s.N <= 64 * threads;
-    return idle || far ? threads : 1;
+    return few || far ? threads : 1;
   }
 };
 
