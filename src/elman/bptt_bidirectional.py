@@ -221,8 +221,8 @@ def backward(network: Network, run: Run, targets: Steps) -> Gradients:
     """The exact gradient of E = Σ_t E^(t), step by step, in both directions.
 
     ε_t is one for both.  It goes down through V to δ and through V' to δ', which do not meet again:
-    ∇_{W_t} E = δ_t s_{t-1}ᵀ and ∇_{W'_t} E = δ'_t s'_{t+1}ᵀ; ∇_{U_t} E = δ_t x_tᵀ, with δ' for U'; ∇_{V_t} E = ε_t s_tᵀ,
-    with s' for V'.
+    ∇_{W_t} E = δ_t s_{t-1}ᵀ and ∇_{W'_t} E = δ'_t s'_{t+1}ᵀ; ∇_{U_t} E = δ_t x_tᵀ, with δ' for U';
+    ∇_{V_t} E = ε_t s_tᵀ, with s' for V'.
     """
     epsilon = bptt.output_error_terms(network.forwards, _with_sum(run), targets)
     ours, theirs = network.forwards, network.backwards

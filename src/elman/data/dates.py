@@ -1,7 +1,7 @@
 """Dates as people write them in Chinese (both scripts) and English, read against a reference date.
 
-Our own small reader: dateparser, the well-kept library for this, reads none of 八月二号, 8月2日, 下周三, 三天后 and "the
-second of August" (version 1.5.0; the table is in docs/slot_values.md).
+Our own small reader: dateparser, the well-kept library for this, reads none of 八月二号, 8月2日, 下周三, 三天后
+and "the second of August" (version 1.5.0; the table is in docs/slot_values.md).
 
 >>> today = date(2020, 6, 1)  # a Monday
 >>> for words in ("八月二号", "明天", "下周三", "next Friday", "the 2nd of August", "五月三日"):
@@ -72,7 +72,9 @@ def read_date(text: str, today: date) -> date:
         If the day does not exist (二月三十号), lies outside the years 1 to 9999, or the words name no day; the message
         says which.
     """
-    words = simplified(text).rstrip("。.,，!?！？ ")
+    words = re.sub(r"\s+", " ", simplified(text).rstrip("。.,，!?！？ "))
+    words = re.sub(r"(?<=\d) ?([-/.]) ?(?=\d)", r"\1", words)  # tokens joined by spaces: 2020 - 08 - 02
+    words = re.sub(r" (?=[.,])", "", words)
     reference = date(today.year, today.month, today.day)  # a datetime has a time of day, and would compare with none
     for form, meaning in _FORMS:
         if match := re.fullmatch(form, words):

@@ -41,7 +41,7 @@ _IRREGULAR = {
     "ninth": "nine",
     "twelfth": "twelve",
 }
-_LONGEST = 100  # characters; nobody writes a longer number, and Python refuses to read one of thousands of digits
+_LONGEST = 200  # characters; nobody writes a longer number, and Python refuses to read one of thousands of digits
 
 
 def simplified(text: str) -> str:
