@@ -100,7 +100,8 @@ def test_days_counted_from_today(today: date, n: int) -> None:
 @pytest.mark.parametrize(
     ("words", "days"),
     [("今天", 0), ("今日", 0), ("明天", 1), ("明日", 1), ("后天", 2), ("後天", 2), ("大后天", 3), ("昨天", -1),
-     ("前天", -2), ("大前天", -3), ("today", 0), ("tomorrow", 1), ("Tomorrow.", 1), ("the day after tomorrow", 2), ("yesterday", -1),
+     ("前天", -2), ("大前天", -3), ("today", 0), ("tomorrow", 1), ("Tomorrow.", 1), ("the day after tomorrow", 2),
+     ("yesterday", -1),
      ("tonight", 0), ("in a week", 7), ("a week from today", 7), ("in twenty-one days", 21), ("两周后", 14)],
 )  # fmt: skip
 def test_relative_days(words: str, days: int) -> None:

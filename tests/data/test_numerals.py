@@ -76,7 +76,8 @@ def test_other_ways_to_write(words: str, value: float) -> None:
 @pytest.mark.parametrize(
     "words",
     ["", " ", "-", "many", "百", "万", "十百", "一万万零万", "点五", "三点", "三点十", "1,23", "1.2.3", "ten five",
-     "twenty ten", "one two", "hundred", "thousand one", "one thousand million", "zero one", "a", "三天", "1e5", "0x10", "９" * 1000,
+     "twenty ten", "one two", "hundred", "thousand one", "one thousand million", "zero one", "a", "三天", "1e5", "0x10",
+     "９" * 1000,
      "一" * 10_000, "\ud800", "\x00", "一二三百"],
 )  # fmt: skip
 def test_what_is_no_number(words: str) -> None:

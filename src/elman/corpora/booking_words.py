@@ -36,6 +36,14 @@ CITIES = {  # language: part: cities; 台北, Taipei, is the lecture's, and held
             "桂林", "珠海", "台中", "花莲", "香港", "东京", "大阪", "首尔", "釜山", "新加坡", "吉隆坡", "河内",
             "马尼拉", "新德里", "孟买", "迪拜", "开罗", "伦敦", "巴黎", "柏林", "慕尼黑", "罗马", "米兰", "马德里",
             "莫斯科", "纽约", "洛杉矶", "芝加哥", "波士顿", "西雅图", "多伦多", "温哥华", "悉尼", "墨尔本",
+            "阿布扎比", "布达佩斯", "布鲁塞尔", "圣彼得堡", "哥本哈根", "斯德哥尔摩", "赫尔辛基", "奥斯陆",
+            "约翰内斯堡", "布宜诺斯艾利斯", "圣保罗", "利马", "布里斯班", "惠灵顿", "加尔各答", "卡拉奇", "德黑兰",
+            "巴格达", "安卡拉", "华沙", "布拉格", "苏黎世", "法兰克福", "汉堡", "威尼斯", "佛罗伦萨", "那不勒斯",
+            "巴塞罗那", "里斯本", "曼彻斯特", "爱丁堡", "都柏林", "费城", "底特律", "迈阿密", "休斯顿", "达拉斯",
+            "丹佛", "檀香山", "蒙特利尔", "渥太华", "乌兰巴托", "加德满都", "科伦坡", "达卡", "仰光", "万象",
+            "胡志明市", "清迈", "普吉", "牡丹江", "齐齐哈尔", "佳木斯", "秦皇岛", "张家口", "连云港", "景德镇",
+            "九江", "西双版纳", "丽江", "大理", "日喀则", "克拉玛依", "喀什", "吐鲁番", "敦煌", "嘉峪关", "鄂尔多斯",
+            "包头", "锡林浩特", "金华", "瓦伦西亚", "古晋", "阿拉木图", "塔什干", "第比利斯",
         ],
         "test": [
             "台北", "高雄", "台南", "澳门", "厦门", "苏州", "拉萨", "乌鲁木齐", "张家界", "无锡", "名古屋", "曼谷",
@@ -49,11 +57,17 @@ CITIES = {  # language: part: cities; 台北, Taipei, is the lecture's, and held
             "Tokyo", "Osaka", "Seoul", "Busan", "Singapore", "Kuala Lumpur", "Hanoi", "Manila", "New Delhi", "Mumbai",
             "Dubai", "Cairo", "Nairobi", "London", "Manchester", "Paris", "Lyon", "Berlin", "Munich", "Rome", "Milan",
             "Madrid", "Lisbon", "Moscow", "Oslo", "New York", "Los Angeles", "Chicago", "Boston", "Seattle", "Denver",
-            "Salt Lake City", "Toronto", "Vancouver", "Mexico City", "Lima", "Buenos Aires", "Sydney", "Melbourne",
+            "Salt Lake City", "Toronto", "Vancouver", "Lima", "Buenos Aires", "Sydney", "Melbourne", "Abu Dhabi",
+            "Budapest", "Brussels", "Saint Petersburg", "Copenhagen", "Stockholm", "Helsinki", "Johannesburg",
+            "Sao Paulo", "Brisbane", "Wellington", "Karachi", "Baghdad", "Ankara", "Warsaw", "Prague", "Zurich",
+            "Frankfurt", "Hamburg", "Venice", "Florence", "Naples", "Barcelona", "Edinburgh", "Dublin",
+            "Philadelphia", "Detroit", "Miami", "Houston", "Dallas", "Honolulu", "Montreal", "Ottawa", "Ulaanbaatar",
+            "Kathmandu", "Colombo", "Dhaka", "Yangon", "Ho Chi Minh City", "Chiang Mai", "Santa Fe", "San Diego",
+            "New Orleans", "Cape Town", "Tel Aviv", "Addis Ababa", "Dar es Salaam", "Kansas City",
         ],
         "test": [
             "Taipei", "Kaohsiung", "Macau", "Xiamen", "Kyoto", "Bangkok", "Jakarta", "Istanbul", "Amsterdam",
-            "Vienna", "Geneva", "Athens", "San Francisco", "Washington", "Las Vegas", "Panama City", "Rio de Janeiro",
+            "Vienna", "Geneva", "Athens", "San Francisco", "Washington", "Las Vegas", "Mexico City", "Rio de Janeiro",
             "Auckland",
         ],
     },
@@ -108,7 +122,7 @@ GROUPS = {
         Group(  # questions
             Pieces(
                 ["有没有", "请问有没有", "我想知道有没有", "还有", "有"],
-                ["能不能查到", "想问问有没有", "今年还有没有"],
+                ["能不能查到", "想问问有没有", "请问还有没有"],
             ),
             Pieces(
                 [
@@ -197,8 +211,10 @@ GROUPS = {
 
 # 台 stays: 台北 is how Taipei writes itself most often.
 TRADITIONAL = str.maketrans(
-    "广庆汉长岛连沈阳尔滨济郑贵宁亚兰银庄温烟莲东内马买开罗伦纽约矶顿图华门厦苏萨乌鲁齐张无锡达边维纳旧奥"
-    "准备们请计划飞离从发赶动启谢烦订帮给两来机单没问还吗号后礼这个周",
-    "廣慶漢長島連瀋陽爾濱濟鄭貴寧亞蘭銀莊溫煙蓮東內馬買開羅倫紐約磯頓圖華門廈蘇薩烏魯齊張無錫達邊維納舊奧"
-    "準備們請計劃飛離從發趕動啟謝煩訂幫給兩來機單沒問還嗎號後禮這個週",
+    "广庆汉长岛连沈阳尔滨济郑贵宁亚兰银庄温烟莲东内马买开罗伦纽约矶顿图华达鲁圣奥陆诺灵苏萨彻爱费迈乌满万"
+    "齐张云镇双纳丽则玛关头锡晋门厦无边维旧准备们请计划飞离从发赶动启谢烦订帮给两来机单没问还吗号后礼这个"
+    "周",
+    "廣慶漢長島連瀋陽爾濱濟鄭貴寧亞蘭銀莊溫煙蓮東內馬買開羅倫紐約磯頓圖華達魯聖奧陸諾靈蘇薩徹愛費邁烏滿萬"
+    "齊張雲鎮雙納麗則瑪關頭錫晉門廈無邊維舊準備們請計劃飛離從發趕動啟謝煩訂幫給兩來機單沒問還嗎號後禮這個"
+    "週",
 )
