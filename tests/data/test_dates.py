@@ -44,7 +44,7 @@ def test_month_and_day_are_the_next_such_day(today: date, day: date) -> None:
         f"{d} {name}",
         f"on {name} {d}",
     ]
-    for words in [*chinese, *english, f"{m}/{d}", f"{m:02}-{d:02}", f"{name} the {d}{suffix(d)}".upper()]:
+    for words in [*chinese, *english, f"{m}/{d}", f"{m:02}-{d:02}", f"{m}.{d}", f"{name} the {d}{suffix(d)}".upper()]:
         assert read_date(words, today) == expected, words
 
 
