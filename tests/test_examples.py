@@ -14,6 +14,9 @@ PROMISES = {
     "drop_in": r"difference from torch\.nn: (0e\+00|\de-0[6-9])\n[\s\S]*step 200 +mean error 0\.0[0-5]",
     "finite_memory": r"sees 5\n.*\n +0 +10 +0\.000 +0\.[5-9]\d+ +0\.[5-9].*\n[\s\S]* 22( +-?0\.000){2} +0\.[5-9]",
     "forecast": r"elman +MASE 0\.[4-7]\d .*\n +seasonal naive +MASE 1\.\d\d [\s\S]*of 90%[\s\S]* 01:00\n$",
+    "flight_slots": r"alone : [1-4]\d\.\d%.*\nboth directions: [5-9]\d\.\d%.*\n"
+    r"我想八月二号到达台北\n  到达时间: 2020\.08\.02\n"
+    r"  目的地: 台北\n我想八月二号离开台北\n  出发时间: 2020\.08\.02\n  出发地: 台北\n$",
     "language_model": r"seen: [23]\.\d\d bits .*\n.* bit: True\n.*nam: .*'e' .*\n\nIt writes.*:\n[\s\S]{201}$",
     "learned_start": r"step 800 +mean squared error 0\.0[01]",
     "lengths": r"step 200 .* right (9\d|100)%[\s\S]*packed and padded agree to the bit: True",

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from elman import bptt, corpora, data, export, layers, models, tasks
+    from elman import bptt, bptt_bidirectional, corpora, data, export, layers, models, tasks
     from elman.data import Lexicon
     from elman.export import export_onnx
     from elman.layers import (
@@ -58,6 +58,7 @@ __all__ = [
     "export_onnx",
     "Lexicon",
     "bptt",
+    "bptt_bidirectional",
     "corpora",
     "data",
     "export",

@@ -1,4 +1,4 @@
-"""Small texts that come with the package. Sources and licences: README.md in this folder.
+"""Small texts, and labelled sentences, that come with the package. Sources and licences: README.md in this folder.
 
 >>> from elman import corpora
 >>> corpora.names()
@@ -12,7 +12,12 @@ import bz2
 from difflib import get_close_matches
 from importlib.resources import files
 
-__all__ = ["names", "load", "shakespeare"]
+from elman.corpora.booking import LANGUAGES, PARTS, SLOTS, Sentence, sentences
+
+__all__ = ["names", "load", "shakespeare", "flights", "FLIGHT_SLOTS", "Sentence"]
+
+# What each slot of `flights` holds, in the words of `elman.tasks.slot_values`.
+FLIGHT_SLOTS = {name: "city" if key in "do" else "date" for slots in SLOTS.values() for key, name in slots.items()}
 
 _SUFFIX = ".txt.bz2"
 
@@ -68,3 +73,55 @@ def shakespeare() -> str:
     65
     """
     return load("shakespeare")
+
+
+def flights(part: str = "train", language: str | None = None) -> list[Sentence]:
+    """Sentences of people who book flights, each token tagged: where to, where from, when to arrive, when to leave.
+
+    They are made by a grammar of ours (`elman.corpora.booking`), always the same ones.  Wordings and cities of the test
+    part do not occur in the training part, so that a tagger has to go by what stands around a slot: 台北 is known to it
+    as little as any city that it will meet.  The test part of each language begins with the lecture's two sentences.
+
+    Parameters
+    ----------
+    part
+        ``train`` (2,000 sentences of each language) or ``test`` (400).
+    language
+        ``zh-Hans`` (simplified characters), ``zh-Hant`` (traditional), ``en``; None for all three in turn.
+
+    Returns
+    -------
+    list of Sentence
+        Pairs of `tokens` and `tags`, of one length.  Tokens are characters in Chinese; in English words, and single
+        punctuation marks, about a quarter of the sentences in small letters alone.  Tags are IOB2 over 目的地, 出发地,
+        到达时间, 出发时间 (both scripts) or destination, origin, arrival_time, departure_time; `FLIGHT_SLOTS` says
+        which hold cities and which days.
+
+    Raises
+    ------
+    ValueError
+        If part or language is unknown; the message says the nearest one.
+
+    Examples
+    --------
+    >>> tokens, tags = flights("test", "zh-Hans")[0]
+    >>> print(*tokens)
+    我 想 八 月 二 号 到 达 台 北
+    >>> print(*tags)
+    O O B-到达时间 I-到达时间 I-到达时间 I-到达时间 O O B-目的地 I-目的地
+    >>> tokens, tags = zip(*flights("train"))
+    >>> len(tokens)
+    6000
+    """
+    _check("part", part, list(PARTS))
+    if language is not None:
+        _check("language", language, list(LANGUAGES))
+        return sentences(part, language)
+    return [each for turn in zip(*(sentences(part, name) for name in LANGUAGES), strict=True) for each in turn]
+
+
+def _check(argument: str, value: str, valid: list[str]) -> None:
+    if value not in valid:
+        nearest = get_close_matches(str(value), valid, n=1)
+        advice = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"{argument} is {value!r}; expected one of {', '.join(valid)}{advice}")
