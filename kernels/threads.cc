@@ -18,7 +18,8 @@
 namespace elman {
 namespace {
 
-constexpr int spins = 2000;  // about 20 to 60 microseconds
+constexpr int spins = 2000;         // about 20 to 60 microseconds
+constexpr int barrier_spins = 300;  // members arrive together, unless one has lost its core to another program
 
 void pause() {
 #if defined(__x86_64__)
@@ -164,7 +165,7 @@ class Barrier {
       return;
     }
     for (int i = 0; round_.load(std::memory_order_acquire) == round; i++) {
-      if (i < spins) pause();
+      if (i < barrier_spins) pause();
       else std::this_thread::yield();
     }
   }
