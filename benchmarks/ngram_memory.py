@@ -29,7 +29,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 import elman
-from elman.tasks import evaluate_mixture, mixture
+from elman.tasks import evaluate_mixture
+from elman.tasks.ngrams import mixture
 
 HERE = Path(__file__).parent
 KEPT, FIGURE = HERE / "results" / "ngram_memory.json", HERE.parent / "docs" / "img" / "ngram_memory.svg"
