@@ -14,7 +14,8 @@ from elman.models.language_model import LanguageNetwork
 from elman.tasks.checkpoint import Run, read_checkpoint
 from elman.tasks.defaults import budget_of
 from elman.tasks.hyperparameters import Hyperparameters, Settings, embedding_width
-from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
+from elman.tasks.model_file import FORMAT, Stored, write_file
+from elman.tasks.parts import rebuilding, trained
 from elman.tasks.plan import make_plan
 from elman.tasks.sampling import Sampling, most_probable, read, sample, until
 from elman.tasks.scoring import measures, score_blocks, score_carried
@@ -408,14 +409,12 @@ class LanguageModel:
             If the parts of the file do not fit together.
         """
         facts = stored.description
-        try:
+        with rebuilding():
             settings, lexicon = Settings(**facts["config"]), Lexicon.from_dict(facts["vocabulary"])
             model = cls(**facts["config"])
             network = settings.new_network(len(lexicon), seed=0)
             network.load_state_dict(stored.tensors)
             model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelFileError(f"the file is damaged: {' '.join(str(error).split())}") from error
         model.settings, model._parts = settings, (network, lexicon)
         return model
 
@@ -434,9 +433,7 @@ class LanguageModel:
         }
 
     def _trained(self) -> tuple[LanguageNetwork, Lexicon]:
-        if self._parts is None:
-            raise ValueError("the model is not trained: call fit, or read a trained one with elman.load")
-        return self._parts
+        return trained(self._parts)
 
     def _context(self, text: str) -> Tensor:
         """A prompt as tokens, (length,), after a line end if the model has met one."""

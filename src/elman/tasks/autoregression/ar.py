@@ -21,7 +21,8 @@ from elman.tasks.autoregression.regression import (
     levels,
     nested_squares,
 )
-from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
+from elman.tasks.model_file import FORMAT, Stored, write_file
+from elman.tasks.parts import rebuilding, trained
 
 __all__ = ["AR", "ARState", "Forecast"]
 
@@ -364,7 +365,7 @@ class AR:
             If the parts of the file do not fit together.
         """
         facts = stored.description
-        try:
+        with rebuilding():
             model = cls(**facts["config"])
             parameters, sigma2, values = (stored.tensors[key].numpy() for key in ("parameters", "sigma2", "values"))
             model.order, model.metrics = len(values), facts["metrics"]
@@ -373,8 +374,6 @@ class AR:
             expected = len(values) + model._fixed
             if parameters.shape != (expected,):
                 raise ValueError(f"parameters has shape {parameters.shape}; expected ({expected},)")
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise ModelFileError(f"the file is damaged: {' '.join(str(error).split())}") from error
         return model
 
     def info(self) -> dict[str, Any]:
@@ -395,9 +394,7 @@ class AR:
         }
 
     def _trained(self) -> tuple[Array, float, ARState]:
-        if self._parts is None:
-            raise ValueError("the model is not trained: call fit, or read a trained one with elman.load")
-        return self._parts
+        return trained(self._parts)
 
     @property
     def _fixed(self) -> int:

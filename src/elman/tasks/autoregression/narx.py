@@ -18,7 +18,8 @@ from elman.tasks.autoregression.options import LEARNING_RATE, Options
 from elman.tasks.autoregression.regression import as_series, check_whole, errors
 from elman.tasks.autoregression.series import NARXState, as_inputs, check_columns, state_like
 from elman.tasks.autoregression.training import Training, new_network
-from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
+from elman.tasks.model_file import FORMAT, Stored, write_file
+from elman.tasks.parts import rebuilding, trained
 from elman.tasks.training import Progress, using_threads
 
 __all__ = ["NARX", "NARXState"]
@@ -343,7 +344,7 @@ class NARX:
             If the parts of the file do not fit together.
         """
         facts, tensors = stored.description, dict(stored.tensors)
-        try:
+        with rebuilding():
             model = cls(**facts["config"])
             model.form, model.metrics, model._single = Form(**facts["form"]), facts["metrics"], facts["single"]
             scales = Scales(*(tensors[name].numpy() for name in Scales._fields))
@@ -353,8 +354,6 @@ class NARX:
             hidden = state_like(network.initial_state(1), [t for k, t in sorted(tensors.items()) if "hidden." in k])
             if (len(outputs), len(inputs)) != (model.form.output_delays, model.form.input_delays):
                 raise ValueError(f"the state has {len(outputs)} outputs and {len(inputs)} inputs")
-        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
-            raise ModelFileError(f"the file is damaged: {' '.join(str(error).split())}") from error
         model._parts = network, scales, NARXState(outputs, inputs, hidden, facts["time"])
         return model
 
@@ -375,9 +374,7 @@ class NARX:
         }
 
     def _trained(self) -> tuple[NARXNetwork, Scales, NARXState]:
-        if self._parts is None:
-            raise ValueError("the model is not trained: call fit, or read a trained one with elman.load")
-        return self._parts
+        return trained(self._parts)
 
     def _checked(self, y: ArrayLike, x: ArrayLike | None, y_name: str, x_name: str) -> tuple[Array, Array]:
         """Outputs (T, M) and inputs (T, I), I = 0 where there are none, checked against each other and the model."""

@@ -19,7 +19,8 @@ from elman.tasks.forecasting.result import Forecast
 from elman.tasks.forecasting.settings import QUANTILES, ForecastHyperparameters, ForecastSettings, names_of
 from elman.tasks.forecasting.stream import Stream, step_of, stream_at, stream_of_nothing
 from elman.tasks.forecasting.windows import Windows
-from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
+from elman.tasks.model_file import FORMAT, Stored, write_file
+from elman.tasks.parts import rebuilding, trained
 from elman.tasks.plan import make_plan
 from elman.tasks.training import Progress, TrainingError, train, using_threads
 
@@ -280,19 +281,19 @@ class Forecaster:
         ValueError
             If the data cannot be read, or no series is long enough.
         """
-        settings, trained = self._trained()
+        settings, parts = self._trained()
         for name, value in (("stride", stride), ("last", 1 if last is None else last)):
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
         series = series_of(data, settings.columns, frequency=settings.frequency).series
-        windows = Windows(series, settings, trained.scaling)
+        windows = Windows(series, settings, parts.scaling)
         origins = [origins_of(len(one), settings, stride, last) for one in series]
         if not any(map(len, origins)):
             raise ValueError(
                 f"no series is long enough: the longest has {max(map(len, series))} values; expected more than the "
                 f"horizon, {settings.horizon}"
             )
-        figures = backtest(trained.network, windows, origins, trained.scaling, trained.baselines, settings)
+        figures = backtest(parts.network, windows, origins, parts.scaling, parts.baselines, settings)
         return {**figures, "stride": stride}
 
     def predict(self, inputs: Any = None) -> list[Forecast]:
@@ -314,12 +315,12 @@ class Forecaster:
         ValueError
             If the data cannot be read, or do not reach into the future as far as `known` inputs must.
         """
-        settings, trained = self._trained()
+        settings, parts = self._trained()
         if inputs is None:
-            streams = list(trained.ends.values())
+            streams = list(parts.ends.values())
         else:
             series = series_of(inputs, settings.columns, frequency=settings.frequency).series
-            windows = Windows(series, settings, trained.scaling)
+            windows = Windows(series, settings, parts.scaling)
             streams = [stream_at(windows, index) for index in range(len(series))]
         return [self._forecast(stream) for stream in streams]
 
@@ -341,15 +342,15 @@ class Forecaster:
         ValueError
             If there is no such series, or the start is missing.
         """
-        settings, trained = self._trained()
-        name = series or like or next(iter(trained.ends))
-        if name not in trained.ends:
-            raise ValueError(f"series is {name!r}, expected one of those of the training: {_few(trained.ends)}")
+        settings, parts = self._trained()
+        name = series or like or next(iter(parts.ends))
+        if name not in parts.ends:
+            raise ValueError(f"series is {name!r}, expected one of those of the training: {_few(parts.ends)}")
         if series is not None:
-            return trained.ends[series]
-        if like is None and len(trained.ends) > 1:
-            raise ValueError(f"like is missing: in whose units is the stream, of {_few(trained.ends)}?")
-        return stream_of_nothing(trained.network, settings, trained.scaling, name, start)
+            return parts.ends[series]
+        if like is None and len(parts.ends) > 1:
+            raise ValueError(f"like is missing: in whose units is the stream, of {_few(parts.ends)}?")
+        return stream_of_nothing(parts.network, settings, parts.scaling, name, start)
 
     def step(self, value: float, state: Stream, *, inputs: Any = (), known: Any = ()) -> tuple[Forecast, Stream]:
         """Take in one value of a stream, NaN if it is missing, and forecast from there.
@@ -380,8 +381,8 @@ class Forecaster:
         >>> len(forecast)
         4
         """
-        settings, trained = self._trained()
-        state = step_of(trained.network, settings, trained.scaling, state, value, inputs, known)
+        settings, parts = self._trained()
+        state = step_of(parts.network, settings, parts.scaling, state, value, inputs, known)
         return self._forecast(state), state
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -389,9 +390,9 @@ class Forecaster:
 
         Raises OSError if it cannot be written; what was there before is still there.
         """
-        settings, trained = self._trained()
+        settings, parts = self._trained()
         facts = {"task": self.task, "config": asdict(settings), "metrics": self.metrics, "history": self.history}
-        write_file(path, "model", {**facts, **trained.facts()}, trained.tensors())
+        write_file(path, "model", {**facts, **parts.facts()}, parts.tensors())
 
     @classmethod
     def from_stored(cls, stored: Stored) -> Self:
@@ -403,43 +404,39 @@ class Forecaster:
             If the parts of the file do not fit together.
         """
         facts = stored.description
-        try:
+        with rebuilding():
             settings = ForecastSettings.from_json(facts["config"])
             model = cls()
             model.hyperparameters = ForecastHyperparameters().resumed(facts["config"])
             model._parts = ForecastParts.from_stored(stored, settings)
             model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelFileError(f"the file is damaged: {' '.join(str(error).split())}") from error
         model.settings = settings
         return model
 
     def info(self) -> dict[str, Any]:
         """What the model is and how it was trained, ready for JSON."""
-        settings, trained = self._trained()
+        settings, parts = self._trained()
         config = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(settings).items()}
         config["step"] = str(settings.frequency) if settings.frequency else None
         return {
             "task": self.task,
             **config,
-            "parameters": sum(p.numel() for p in trained.network.parameters()),
+            "parameters": sum(p.numel() for p in parts.network.parameters()),
             "metrics": self.metrics,
             "format": FORMAT,
             "version": __version__,
         }
 
     def _trained(self) -> tuple[ForecastSettings, ForecastParts]:
-        if self._parts is None or self.settings is None:
-            raise ValueError("the model is not trained: call fit, or read a trained one with elman.load")
-        return self.settings, self._parts
+        return trained(self.settings), trained(self._parts)
 
     @torch.no_grad()
     def _forecast(self, stream: Stream) -> Forecast:
-        settings, trained = self._trained()
+        settings, parts = self._trained()
         stream.check_future(settings)
-        quantiles = trained.network(stream.window)[0].sort(dim=1).values
-        values = trained.scaling.restored(quantiles.double().numpy(), stream.unit)
-        past = trained.scaling.restored(stream.past(), stream.unit)
+        quantiles = parts.network(stream.window)[0].sort(dim=1).values
+        values = parts.scaling.restored(quantiles.double().numpy(), stream.unit)
+        past = parts.scaling.restored(stream.past(), stream.unit)
         times, past_times = stream.times(settings, len(past))
         return Forecast(stream.series, settings.quantiles, values, times, past, past_times)
 

@@ -17,12 +17,13 @@ from elman.data import Lexicon, Sentences, cut, normalise
 from elman.data.sentences import UNKNOWN, glue, numbered
 from elman.models.ngram import NGramTable, count_ngrams, kneser_ney, maximum_likelihood
 from elman.models.ngram.counting import Integers
-from elman.tasks.model_file import FORMAT, ModelFileError, Stored, write_file
+from elman.tasks.model_file import FORMAT, Stored, write_file
 from elman.tasks.ngrams.arpa import write_arpa
 from elman.tasks.ngrams.arpa_reader import read_arpa
 from elman.tasks.ngrams.file import table_from_tensors, tensors_of
 from elman.tasks.ngrams.scoring import logits_after, score_sentences, sentence_measures, write_on
 from elman.tasks.ngrams.settings import KNESER_NEY, NGramSettings, as_limits
+from elman.tasks.parts import rebuilding, trained
 from elman.tasks.sampling import Sampling, most_probable, until
 from elman.tasks.texts import Texts, as_lines, as_text, warn_of_unknown
 
@@ -329,14 +330,12 @@ class NGram:
             If the parts of the file do not fit together.
         """
         facts = stored.description
-        try:
+        with rebuilding():
             config = facts["config"]
             settings = NGramSettings(**{**config, "prune": tuple(config["prune"])})
             lexicon = Lexicon.from_dict(facts["vocabulary"])
             table = table_from_tensors(stored.tensors, settings.order, len(lexicon) + 2)
             return cls._of(settings, table, lexicon, facts["metrics"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(f"the file is damaged: {' '.join(str(error).split())}") from error
 
     def save_arpa(self, path: str | os.PathLike[str]) -> None:
         """Write the model as an ARPA file for KenLM, SRILM and others; compressed if its name ends in ``.gz``.
@@ -397,9 +396,7 @@ class NGram:
         }
 
     def _trained(self) -> tuple[NGramTable, Lexicon]:
-        if self._parts is None:
-            raise ValueError("the model is not trained: call fit, or read a trained one with elman.load")
-        return self._parts
+        return trained(self._parts)
 
     def _state_after(self, line: str) -> tuple[Integers, int]:
         """The state after the beginning of a sentence, and how many of its tokens are unknown."""
