@@ -56,12 +56,12 @@ def predict(
     """Print what comes next: after each line the most probable tokens, or the forecast of each series."""
     predictor = load_model(model)
     answer = ask(predictor, "predict", top=top, steps=steps)
-    if getattr(predictor, "predicts", "tokens") == "series":
+    if predictor.predicts == "series":
         show_forecasts(answer, file, json=json, csv=csv, plot=plot)
     elif csv or plot:
         raise CommandLineError(f"--csv and --plot are for forecasts; {model} is of the task {predictor.task}")
     else:
-        _show_tokens(answer, file or Path("-"), json)
+        _SHOW[predictor.predicts](answer, file or Path("-"), json)
 
 
 def _show_tokens(answer: Callable[[list[str]], list[list[tuple[str, float]]]], file: Path, json: bool) -> None:
@@ -82,3 +82,7 @@ def _print_rows(predictions: list[list[tuple[str, float]]]) -> None:
     width = max((cell_len(token) for row in shown for token, _ in row), default=0)
     for row in shown:
         print("   ".join(f"{set_cell_size(token, width)} {p:6.1%}" for token, p in row), flush=True)
+
+
+# What `predicts` of a task says -> how its predictions of the lines of a file are shown.
+_SHOW = {"tokens": _show_tokens}

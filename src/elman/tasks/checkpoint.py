@@ -27,7 +27,8 @@ class Run:
     validated_step: int = 0
     validated_at: float = 0.0  # seconds, as `seconds`
     saving_seconds: float = 0.0  # what the last checkpoint took
-    best_loss: float | None = None  # the lowest validation loss
+    best_rank: float | None = None  # what the weights that are kept were chosen by: the lowest
+    best_loss: float | None = None  # their validation loss
     best_step: int = 0
     history: list[tuple[int, float, float]] = field(default_factory=list)  # step, seconds, validation loss
     best: dict[str, Tensor] = field(default_factory=dict)  # the weights of best_step

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from elman.tasks.model_file import Stored
 from elman.tasks.optimisers import make_optimisers
 from elman.tasks.plan import Plan, annealed
 
-__all__ = ["Learner", "Progress", "TrainingError", "train", "using_threads"]
+__all__ = ["Judgement", "Learner", "Progress", "TrainingError", "train", "using_threads"]
 
 # Validation within a time budget: the first one early, so that there is something to see; then so seldom that all of
 # them together stay a small part of the budget.  Each reads as much of the validation data as it has time for.
@@ -41,6 +41,14 @@ _SMOOTHING = 0.02  # weight of the newest step in the loss and the speed that ar
 
 class TrainingError(ValueError):
     """The loss is no longer a number.  The message says what to try, and whether good weights were kept."""
+
+
+class Judgement(NamedTuple):
+    """What a validation found, where not the loss alone decides which weights are kept."""
+
+    loss: float
+    rank: float
+    """The weights with the lowest are kept."""
 
 
 class Learner(Protocol):
@@ -62,8 +70,11 @@ class Learner(Protocol):
     def seek(self, position: dict[str, Tensor]) -> None:
         """Go on from there."""
 
-    def validate(self, tokens: int | None) -> float:
-        """Mean loss of the validation data, or of about `tokens` tokens from all over it, without dropout."""
+    def validate(self, tokens: int | None) -> float | Judgement:
+        """Mean loss of the validation data, or of about `tokens` tokens from all over it, without dropout.
+
+        The weights with the least loss are kept, or with the lowest rank if a `Judgement` says it.
+        """
 
     def sample(self) -> str:
         """Show what has been learnt."""
@@ -235,11 +246,12 @@ def _validate(plan: Plan, run: Run, learner: Learner) -> float:
     if plan.seconds is not None and run.validation_tokens is None:
         speed = _FORWARD * learner.tokens_per_step / max(run.step_seconds, 1e-9)
         run.validation_tokens = max(1024, int(_ONE_VALIDATION * plan.seconds * speed))
-    loss = learner.validate(run.validation_tokens)
+    found = learner.validate(run.validation_tokens)
+    loss, rank = found if isinstance(found, Judgement) else (found, found)
     run.validation_loss, run.validated_step, run.validated_at = loss, run.step, run.seconds
     run.history.append((run.step, run.seconds, loss))
-    if math.isfinite(loss) and (run.best_loss is None or loss < run.best_loss):
-        run.best_loss, run.best_step = loss, run.step
+    if math.isfinite(loss) and (run.best_rank is None or rank < run.best_rank):
+        run.best_loss, run.best_rank, run.best_step = loss, rank, run.step
         run.best = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
     return loss
 

@@ -83,6 +83,9 @@ class NGram:
     task = "ngram"
     """Name of the task in model files and on the command line."""
 
+    predicts = "tokens"
+    """What `predict` gives: for each line of text tokens."""
+
     def __init__(
         self,
         *,
