@@ -1,0 +1,135 @@
+"""The lines of text files, one by one in constant memory, with errors that name file and line."""
+
+import gzip
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from elman.data.text import STDIN
+from elman.data.tokens import normalise
+
+__all__ = ["json_lines", "name_of", "numbered_lines"]
+
+_GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = "\ufeff"
+
+Path_ = str | os.PathLike[str]
+
+
+def name_of(path: Path_) -> str:
+    """How errors call a file: ``-`` is standard input."""
+    return "standard input" if os.fspath(path) == STDIN else os.fspath(path)
+
+
+def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
+    """Read a text file line by line.
+
+    Parameters
+    ----------
+    path
+        Of a file in UTF-8, plain or compressed with gzip; ``-`` is standard input.
+
+    Yields
+    ------
+    number : int
+        Of the line, from 1.
+    line : str
+        In normal form NFC, without its end (a line feed, with or without a carriage return before it).  Other
+        characters at which Python's str.splitlines would cut, a form feed say, stay in it.
+
+    Raises
+    ------
+    ValueError
+        If a line is not UTF-8, or the file is damaged; the message names file and line.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "two.txt")
+    >>> _ = path.write_bytes("cafe\\u0301\\r\\n\\nend".encode())
+    >>> list(numbered_lines(path))
+    [(1, 'café'), (2, ''), (3, 'end')]
+    """
+    name, number = name_of(path), 0
+    with _opened(path, name) as stream:
+        try:
+            for number, data in enumerate(stream, 1):
+                line = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+                yield number, normalise(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line)
+        except UnicodeDecodeError as error:
+            place = f"byte 0x{error.object[error.start]:02x} at offset {error.start} of the line"
+            raise ValueError(f"{name}:{number}: not UTF-8: {place}") from error
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise ValueError(f"{name}: the gzip file is damaged after line {number:,}") from error
+
+
+def json_lines(path: Path_) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read a file with a JSON object in each line; empty lines are passed over.
+
+    Yields
+    ------
+    number : int
+        Of the line, from 1.
+    values : dict
+        The object.
+
+    Raises
+    ------
+    ValueError
+        If a line is no JSON object; the message names file and line.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "rows.jsonl")
+    >>> _ = path.write_text('{"text": "it rains", "label": 1}\\n')
+    >>> list(json_lines(path))
+    [(1, {'text': 'it rains', 'label': 1})]
+    """
+    yield from _objects(numbered_lines(path), name_of(path))
+
+
+def _objects(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in lines:
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
+            raise ValueError(f"{name}:{number}: not JSON: {reason}") from error
+        if not isinstance(values, dict):
+            raise ValueError(f"{name}:{number}: a JSON {type(values).__name__}, expected an object: {{…}}")
+        yield number, values
+
+
+@contextmanager
+def _opened(path: Path_, name: str) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked if they are packed."""
+    if os.fspath(path) == STDIN:
+        yield from _unpacked(sys.stdin.buffer)
+        return
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115  # only what opening raises is caught here
+    except OSError as error:
+        raise type(error)(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
+    with stream:
+        yield from _unpacked(stream)
+
+
+def _unpacked(stream: Any) -> Iterator[IO[bytes]]:
+    buffered = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
+    if buffered.peek(2)[:2] == _GZIP:
+        with gzip.open(buffered, "rb") as unpacked:
+            yield unpacked
+    else:
+        yield buffered
