@@ -158,16 +158,18 @@ class CRF(nn.Module):
             forbidden = torch.finfo(scores.dtype).min / 4
             transitions = torch.where(allowed[:K].bool(), transitions, forbidden)
             best = torch.where(allowed[K].bool(), best, forbidden)
-        from_ = torch.empty((T, N, K), dtype=torch.int16 if K < 2**15 else torch.int64)
+        reached = torch.empty_like(scores)  # the best score with which each label is reached at each step
+        reached[0] = best
         for t in range(1, T):
-            found, before = (best.unsqueeze(2) + transitions).max(1)
-            from_[t] = before
-            best = torch.where(there[t].unsqueeze(1), found - found.max(1, keepdim=True).values + scores[t], best)
+            found = (best.unsqueeze(1) + transitions.T).amax(2)
+            found += scores[t] - found.amax(1, keepdim=True)
+            best = reached[t] = torch.where(there[t].unsqueeze(1), found, best)
         label = (best + self.last).argmax(1)
-        for t in range(T - 1, -1, -1):
+        for t in range(T - 1, -1, -1):  # where the best came from is asked of the labels on the way alone
             labels[t] = torch.where(there[t], label, -1)
-            before = from_[t].gather(1, label.unsqueeze(1)).squeeze(1).long() if t else label
-            label = torch.where(there[t], before, label)
+            if t:
+                before = (reached[t - 1] + transitions.T[label]).argmax(1)
+                label = torch.where(there[t], before, label)
         return labels
 
     def _checked(self, scores: Tensor, lengths: Lengths) -> tuple[Tensor, Tensor]:
