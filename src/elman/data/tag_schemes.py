@@ -75,6 +75,10 @@ def slots(tags: Sequence[str]) -> list[Slot]:
 def scheme_of(neighbours: Neighbours) -> str:
     """The scheme of the tags that were seen beside each other: ``IOB2``, ``IOBES``, ``IOB1`` or ``raw``.
 
+    It is IOBES if there are tags E-x or S-x; IOB1 if every B-x stands right after its own kind, which it does nowhere
+    else; raw if a tag other than O has no prefix.  A few tags that stand where the scheme does not allow them do not
+    change that.
+
     Parameters
     ----------
     neighbours
@@ -94,8 +98,9 @@ def scheme_of(neighbours: Neighbours) -> str:
     if not prefixes & set(_PREFIXES) or "" in prefixes:
         return "raw"
     if prefixes & {"E", "S"}:
-        return "IOBES" if all(_follows(before, after, "IOBES") for before, after in pairs) else "raw"
-    return "IOB2" if all(_follows(before, after, "IOB2") for before, after in pairs) else "IOB1"
+        return "IOBES"
+    beginnings = [pair for pair in pairs if pair[1] is not None and parts(pair[1])[0] == "B"]
+    return "IOB2" if any(_kind(before) != _kind(after) for before, after in beginnings) else "IOB1"
 
 
 def allowed_neighbours(tags: Sequence[str], scheme: str) -> npt.NDArray[np.bool_]:
@@ -122,6 +127,10 @@ def allowed_neighbours(tags: Sequence[str], scheme: str) -> npt.NDArray[np.bool_
     return np.array([[_follows(before, after, scheme) for after in tags] for before in known], bool).reshape(
         len(tags) + 1, len(tags)
     )
+
+
+def _kind(tag: str | None) -> str:
+    return "" if tag is None else parts(tag)[1]
 
 
 def _follows(before: str | None, after: str | None, scheme: str) -> bool:

@@ -1,9 +1,8 @@
 """The hyperparameters of a tagger: checked, completed from the data."""
 
 import math
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any, Self
 
@@ -86,7 +85,7 @@ class TaggerHyperparameters:
     batch: int | None = None
     learning_rate: float | None = None
     tokens: str | None = None
-    slots: Mapping[str, str] = field(default_factory=dict)
+    slots: Mapping[str, str] | None = None
     vectors: str | None = None
 
     def __post_init__(self) -> None:
@@ -107,7 +106,7 @@ class TaggerHyperparameters:
         check_number("learning_rate", self.learning_rate, lambda value: 0 < value < math.inf, "more than 0")
         if self.tokens is not None:
             _check_word("tokens", self.tokens, CUTS)
-        for name, kind in self.slots.items():
+        for name, kind in (self.slots or {}).items():
             _check_word(f"the kind of the slot {name}", kind, KINDS)
 
     def completed(self, sentences: int, letters: bool, tokens: str) -> TaggerSettings:
@@ -133,6 +132,7 @@ class TaggerHyperparameters:
             "batch": max(_SMALLEST_BATCH, min(_LARGEST_BATCH, sentences // _STEPS)),
             "learning_rate": 0.003,
             "tokens": tokens,
+            "slots": {},
         }
         given = {name: value for name, value in asdict(self).items() if value is not None}
         return TaggerSettings(**{"vectors": None, **chosen, **given})
@@ -147,8 +147,3 @@ def _check_word(name: str, value: object, valid: tuple[str, ...]) -> None:
         near = get_close_matches(str(value), valid, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(valid)}{hint}")
-
-
-def path_text(path: str | os.PathLike[str] | None) -> str | None:
-    """A path as model files keep it."""
-    return None if path is None else os.fspath(path)

@@ -147,7 +147,7 @@ class Tagger:
             batch=batch,
             learning_rate=learning_rate,
             tokens=tokens,
-            slots=dict(slots or {}),
+            slots=dict(slots) if slots else None,
             vectors=None if vectors is None else os.fspath(vectors),
         )
         self.settings: TaggerSettings | None = None
