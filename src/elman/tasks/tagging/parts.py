@@ -56,23 +56,21 @@ class TaggerParts(NamedTuple):
         known: dict[str, int] = {}
         numbers = Ragged.collect([known.setdefault(t, len(known)) for t in tokens] for tokens in sentences)
         table, allowed = self.forms.describe(list(known)), self.allowed
+        training = self.network.training
         self.network.eval()
-        for rows in Buckets(numbers.lengths, rows=_ROWS, steps=_STEPS).once():
-            lengths = torch.from_numpy(numbers.lengths[rows])
-            scores, intents = self.network(tokens_of(table, numbers.padded(rows).numpy()), lengths)
-            tags = best_tags(scores, lengths, self.network.crf, allowed).T.numpy()
-            aims = None if intents is None else intents.softmax(1).numpy()
-            chances = self._probabilities(scores, lengths) if probabilities else None
-            for place, row in enumerate(rows.tolist()):
-                T = numbers.lengths[row]
-                yield (
-                    row,
-                    Raw(
-                        tags[place, :T],
-                        None if aims is None else aims[place],
-                        None if chances is None else chances[:T, place],
-                    ),
-                )
+        try:
+            for rows in Buckets(numbers.lengths, rows=_ROWS, steps=_STEPS).once():
+                lengths = torch.from_numpy(numbers.lengths[rows])
+                scores, intents = self.network(tokens_of(table, numbers.padded(rows).numpy()), lengths)
+                tags = best_tags(scores, lengths, self.network.crf, allowed).T.numpy()
+                aims = None if intents is None else intents.softmax(1).numpy()
+                chances = self._probabilities(scores, lengths) if probabilities else None
+                for place, row in enumerate(rows.tolist()):
+                    T = numbers.lengths[row]
+                    intent = None if aims is None else aims[place]
+                    yield row, Raw(tags[place, :T], intent, None if chances is None else chances[:T, place])
+        finally:
+            self.network.train(training)  # a sample is made while the network learns
 
     def _probabilities(self, scores: Tensor, lengths: Tensor) -> npt.NDArray[np.float32]:
         crf = self.network.crf

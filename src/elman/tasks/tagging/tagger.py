@@ -12,6 +12,7 @@ from torch import Tensor
 from elman import __version__
 from elman.data.lexicon import Lexicon
 from elman.data.tagged import sentences_of
+from elman.data.tokens import normalise
 from elman.data.vectors import read_vectors, vector_words
 from elman.data.word_forms import WordForms
 from elman.models.tagger import TaggerNetwork
@@ -457,7 +458,7 @@ class Tagger:
         kind = self._trained()[0].tokens
         if isinstance(inputs, (str, os.PathLike)):
             return [cut_text(line, kind) for line in as_lines(inputs)]
-        return [cut_text(item, kind) if isinstance(item, str) else joined(item) for item in inputs]
+        return [_cut_of(item, kind, f"inputs[{number}]") for number, item in enumerate(inputs)]
 
     def _sample(self, data: TagData) -> str:
         """A validation sentence as it is tagged by now."""
@@ -477,6 +478,18 @@ def _new_parts(data: TagData, settings: TaggerSettings, seed: int) -> TaggerPart
     forms = WordForms(words, characters, known)
     network = settings.new_network(forms, len(data.tags), len(data.intents), vectors, seed)
     return TaggerParts(network, forms, data.tags, data.intents, data.scheme)
+
+
+def _cut_of(item: str | Sequence[str], kind: str, name: str) -> Cut:
+    """A sentence, given as a text or as tokens."""
+    if isinstance(item, str):
+        return cut_text(item, kind)
+    if not isinstance(item, Sequence):
+        raise TypeError(f"{name} is {type(item).__name__}; expected a text or a list of tokens")
+    for token in item:
+        if not isinstance(token, str):
+            raise TypeError(f"{name} has {token!r}; expected tokens (str) alone")
+    return joined([normalise(token) for token in item])
 
 
 def _as_date(today: str | date | None) -> date | None:
