@@ -12,6 +12,7 @@ that begins with I-x.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ class Slot(NamedTuple):
     end: int
 
 
+@cache
 def parts(tag: str) -> tuple[str, str]:
     """Prefix and kind of a tag; the prefix of a tag that has none of B-, I-, E-, S- is empty.
 

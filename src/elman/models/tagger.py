@@ -6,7 +6,7 @@
                  |       |       |
     encoder     h_0 --- h_1 --- h_2 ---> intent  mean and maximum over time, linear
                  |       |       |
-    token       x_0     x_1     x_2              word vector, letters, case, pretrained vector
+    token       x_0     x_1     x_2              word vector, letters, case, pairs of neighbours, pretrained vector
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from elman.layers.regularisation import locked_mask
 from elman.models.crf import CRF
 from elman.models.encoders import Encoder, EncoderState
 
-__all__ = ["TaggerNetwork", "TaggerState", "Tokens"]
+__all__ = ["TaggerNetwork", "TaggerState", "Tokens", "pair_keys"]
 
 _LETTER, _CASE = 32, 8  # widths of the vectors of a letter and of a case
 _WINDOW = 3  # letters that are looked at together (Ma and Hovy, 2016)
@@ -44,11 +44,18 @@ class TaggerState(NamedTuple):
     """What has been read of N streams."""
 
     encoder: EncoderState
+    word: Tensor
+    """(N,) the last one."""
     total: Tensor
     """(N, H) sum of the encoder's outputs."""
     highest: Tensor
     """(N, H) their maximum."""
     steps: int
+
+
+def pair_keys(before: Tensor, after: Tensor, words: int) -> Tensor:
+    """One number for two neighbours, entries of a lexicon of so many words; an end of the sentence is ``words``."""
+    return before * (words + 1) + after
 
 
 class TaggerNetwork(nn.Module):
@@ -70,6 +77,12 @@ class TaggerNetwork(nn.Module):
         Kinds of case.
     spelling
         F, the features that are made of a word's letters: the maximum over a word of a convolution over three.
+    pairs
+        (B,) `pair_keys` of neighbouring words that have a vector of their own, rising; None: pairs are not looked at.
+        An encoder of both directions sees that with the word before and that with the word behind, one of one
+        direction the former.
+    pair
+        The width of these vectors.
     vectors
         (W, P) pretrained; row 0 is for words without one.  They stay as they are.
     encoder, hidden, layers, bidirectional, delays
@@ -101,6 +114,8 @@ class TaggerNetwork(nn.Module):
         characters: int = 0,
         cases: int = 1,
         spelling: int = 50,
+        pairs: Tensor | None = None,
+        pair: int = 50,
         vectors: Tensor | None = None,
         encoder: str = "lstm",
         hidden: int = 128,
@@ -117,8 +132,13 @@ class TaggerNetwork(nn.Module):
         self.window = nn.Linear(_WINDOW * _LETTER, spelling) if characters else None
         self.case = nn.Embedding(cases, _CASE) if characters else None
         self.vectors: Tensor | None
+        self.pairs: Tensor | None
         self.register_buffer("vectors", vectors)
+        self.register_buffer("pairs", pairs)
+        self.pair = None if pairs is None else nn.Embedding(len(pairs) + 1, pair)
+        self._words, self._both = words, bidirectional
         width = embedding + (spelling + _CASE if characters else 0) + (0 if vectors is None else vectors.shape[1])
+        width += 0 if pairs is None else pair * (2 if bidirectional else 1)
         self.encoder = Encoder(encoder, width, hidden, layers=layers, bidirectional=bidirectional, delays=delays)
         self.output = nn.Linear(self.encoder.output_size, tags)
         self.intent = nn.Linear(2 * self.encoder.output_size, intents) if intents else None
@@ -127,7 +147,8 @@ class TaggerNetwork(nn.Module):
     def initial_state(self, batch: int) -> TaggerState:
         """That of N = `batch` streams of which nothing has been read."""
         zeros = self.output.weight.new_zeros(batch, self.encoder.output_size)
-        return TaggerState(self.encoder.initial_state(batch), zeros, torch.full_like(zeros, -torch.inf), 0)
+        words = torch.full((batch,), self._words)
+        return TaggerState(self.encoder.initial_state(batch), words, zeros, torch.full_like(zeros, -torch.inf), 0)
 
     def forward(
         self, tokens: Tokens, lengths: Tensor | list[int], generator: torch.Generator | None = None
@@ -151,7 +172,7 @@ class TaggerNetwork(nn.Module):
             (N, C) scores, or None if there are none.
         """
         rows = torch.as_tensor(lengths)
-        x = self._blanked(self.embed(tokens), generator)
+        x = self._blanked(self._embed(tokens, rows), generator)
         hidden, _ = self.encoder(x, None, rows)
         hidden = self._blanked(hidden, generator)
         return self.output(hidden), None if self.intent is None else self._intents(hidden, rows)
@@ -173,21 +194,41 @@ class TaggerNetwork(nn.Module):
         ValueError
             If the encoder is bidirectional.
         """
-        hidden, encoder = self.encoder.step(self.embed(tokens).squeeze(0), state.encoder)
-        after = TaggerState(encoder, state.total + hidden, state.highest.maximum(hidden), state.steps + 1)
+        one = torch.ones_like(tokens.words[0])
+        hidden, encoder = self.encoder.step(self._embed(tokens, one, state.word).squeeze(0), state.encoder)
+        after = TaggerState(
+            encoder, tokens.words[0], state.total + hidden, state.highest.maximum(hidden), state.steps + 1
+        )
         intents = None
         if self.intent is not None:
             intents = self.intent(torch.cat((after.total / after.steps, after.highest), 1))
         return self.output(hidden), intents, after
 
-    def embed(self, tokens: Tokens) -> Tensor:
-        """What the encoder reads: (T, N, I)."""
+    def _embed(self, tokens: Tokens, lengths: Tensor, before: Tensor | None = None) -> Tensor:
+        """What the encoder reads, (T, N, I); `before` are the words before the first, None if there are none."""
         found = [] if self.word is None else [self.word(tokens.words)]
         if self.case is not None:
             found += [F.embedding(tokens.forms, self._spelling(tokens.letters)), self.case(tokens.cases)]
+        if self.pair is not None:
+            found += self._pairs(tokens.words, lengths, before)
         if self.vectors is not None:
             found.append(F.embedding(tokens.vectors, self.vectors))
         return torch.cat(found, 2)
+
+    def _pairs(self, words: Tensor, lengths: Tensor, before: Tensor | None) -> list[Tensor]:
+        """Vectors of each word with the one before it and, in both directions, of it with the one behind."""
+        assert self.pairs is not None
+        assert self.pair is not None
+        T, N = words.shape
+        edge = torch.full((1, N), self._words)
+        there = torch.arange(T).unsqueeze(1) < lengths
+        row = torch.cat((edge if before is None else before.unsqueeze(0), words.where(there, self._words), edge))
+        keys = pair_keys(row[:-1], row[1:], self._words)  # (T + 1, N)
+        if len(self.pairs):
+            place = torch.searchsorted(self.pairs, keys).clamp(max=len(self.pairs) - 1)
+            keys = torch.where(self.pairs[place] == keys, place + 1, 0)
+        vectors = self.pair(torch.zeros_like(keys) if not len(self.pairs) else keys)
+        return [vectors[:-1], vectors[1:]] if self._both else [vectors[:-1]]
 
     def _spelling(self, letters: Tensor) -> Tensor:
         """(U, L) -> (U, F): the maximum over each word of tanh of a convolution; zero for a word without letters."""

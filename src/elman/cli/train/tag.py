@@ -97,6 +97,10 @@ def train_tagger(
         int | None,
         flag(metavar="N", panel=NETWORK, parser=whole, help="Features of a word's letters.", show_default=_AUTO),
     ] = None,
+    pairs: Annotated[
+        int | None,
+        flag(metavar="N", panel=NETWORK, parser=whole, help="Width of a pair of tokens.", show_default=_AUTO),
+    ] = None,
     crf: Annotated[bool, flag("--crf", panel=NETWORK, help="Score the tags of a sentence together.")] = False,
     dropout: Annotated[
         float | None,
@@ -128,6 +132,7 @@ def train_tagger(
         delays=delays,
         embedding=embedding,
         spelling=spelling,
+        pairs=pairs,
         crf=crf,
         dropout=dropout,
         word_dropout=word_dropout,

@@ -65,7 +65,7 @@ def joined(tokens: Sequence[str]) -> Cut:
     starts: list[int] = []
     length, before = 0, ""
     for token in tokens:
-        if before and not single and not (_CHINESE.match(before[-1]) or _CHINESE.match(token)):
+        if before and not single and not (_is_chinese(before[-1]) or _is_chinese(token[:1])):
             parts.append(" ")
             length += 1
         starts.append(length)
@@ -73,6 +73,10 @@ def joined(tokens: Sequence[str]) -> Cut:
         length += len(token)
         before = token
     return Cut("".join(parts), list(tokens), starts)
+
+
+def _is_chinese(character: str) -> bool:
+    return not character.isascii() and _CHINESE.match(character) is not None
 
 
 def guess_cut(sentences: Iterable[Sequence[str]]) -> str:

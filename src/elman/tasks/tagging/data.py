@@ -24,6 +24,7 @@ LONGEST = 1000
 _VALIDATION_PART = 0.1  # of the sentences, when there is no other data for that
 _MOST_WORDS = 100_000  # of the lexicon: the rarest of more are left to "other"
 _RARE_LETTER = 2  # words that a letter must occur in: those of fewer teach what an unknown letter looks like
+_MOST_PAIRS, _RARE_PAIR = 200_000, 2  # pairs that have a vector of their own: the most frequent, seen so often
 _GUESSED_FROM = 1000  # sentences that tell how text is cut
 _CHUNK = 1 << 22  # steps that are counted at once
 
@@ -65,6 +66,21 @@ class TagData:
     def table(self, forms: WordForms) -> FormTable:
         """What the network sees of each token."""
         return forms.describe(self.tokens)
+
+    def pairs(self, forms: WordForms) -> Numbers:
+        """The `elman.models.tagger.pair_keys` of neighbours in training that occur more than once, rising."""
+        words, V = self.table(forms).words, len(forms.words)
+        counts: Counter[int] = Counter()
+        for rows in np.array_split(self.training, len(self.rows.values) // _CHUNK + 1):
+            ends = np.cumsum(self.rows.lengths[rows] + 1)
+            row = np.full(int(ends[-1]) + 1 if len(ends) else 1, V, np.int64)  # an end stands before each sentence
+            there = np.ones(len(row), bool)
+            there[0] = there[ends] = False
+            row[there] = words[np.concatenate([self.rows[r][:, 0] for r in rows.tolist()])] if len(rows) else 0
+            keys, times = np.unique(row[:-1] * (V + 1) + row[1:], return_counts=True)
+            counts.update(dict(zip(keys.tolist(), times.tolist(), strict=True)))
+        frequent = [key for key, count in counts.most_common(_MOST_PAIRS) if count >= _RARE_PAIR]
+        return np.sort(np.array(frequent, np.int64))
 
     def fingerprint(self) -> str:
         """A number that tells one set of data from another."""

@@ -99,7 +99,7 @@ class TaggerParts(NamedTuple):
         if words is None:
             raise ValueError("there is no lexicon of words")
         forms = WordForms(words, known["characters"], known["vectors"])
-        vectors = tensors.get("vectors")
-        network = settings.new_network(forms, len(facts["tags"]), len(facts["intents"]), vectors, seed=0)
+        sizes = len(facts["tags"]), len(facts["intents"])
+        network = settings.new_network(forms, *sizes, tensors.get("pairs"), tensors.get("vectors"), seed=0)
         network.load_state_dict(tensors)
         return cls(network, forms, facts["tags"], facts["intents"], facts["scheme"])

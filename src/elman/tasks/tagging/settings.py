@@ -32,6 +32,7 @@ class TaggerSettings:
     delays: int  # K, of a TDNN
     embedding: int  # E, the width of a word's vector
     spelling: int  # F, the features of a word's letters; 0: they are not looked at
+    pairs: int  # the width of the vector of a pair of neighbours; 0: they are not looked at
     crf: bool
     dropout: float  # part of the encoder's inputs and outputs that is blanked in training
     word_dropout: float  # part of the words that are hidden in training
@@ -43,7 +44,7 @@ class TaggerSettings:
     vectors: str | None  # the file of the pretrained vectors; they are in the model
 
     def new_network(
-        self, forms: WordForms, tags: int, intents: int, vectors: Tensor | None, seed: int
+        self, forms: WordForms, tags: int, intents: int, pairs: Tensor | None, vectors: Tensor | None, seed: int
     ) -> TaggerNetwork:
         """A network with first weights drawn from `seed`; torch's own random state stays as it is."""
         with torch.random.fork_rng(devices=[]):
@@ -56,6 +57,8 @@ class TaggerSettings:
                 characters=0 if forms.characters is None else len(forms.characters),
                 cases=len(CASES),
                 spelling=self.spelling,
+                pairs=pairs,
+                pair=self.pairs,
                 vectors=vectors,
                 encoder=self.encoder,
                 hidden=self.hidden,
@@ -78,6 +81,7 @@ class TaggerHyperparameters:
     delays: int = 2
     embedding: int | None = None
     spelling: int | None = None
+    pairs: int | None = None
     crf: bool = False
     dropout: float | None = None
     word_dropout: float | None = None
@@ -97,6 +101,7 @@ class TaggerHyperparameters:
             ("hidden", 1),
             ("delays", 0),
             ("embedding", 1),
+            ("pairs", 0),
             ("spelling", 0),
             ("batch", 1),
         ):
@@ -121,11 +126,12 @@ class TaggerHyperparameters:
         tokens
             How the training data seem to be cut.
         """
-        chosen = {
+        chosen: dict[str, Any] = {
             "bidirectional": self.encoder != "feedforward",
             "hidden": 128,
             "embedding": 100,
             "spelling": 50 if letters else 0,
+            "pairs": 0 if letters else 50,
             "dropout": 0.4,
             "word_dropout": 0.05,
             "slot_dropout": 0.1,

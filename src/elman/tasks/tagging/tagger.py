@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from elman import __version__
@@ -58,6 +59,9 @@ class Tagger:
     spelling
         F, the features made of a word's letters; 0: letters and case are not looked at.  None: 50, or 0 if hardly a
         token of the training data has more than one character.
+    pairs
+        The width of the learned vector of a pair of neighbouring tokens; 0: pairs are not looked at.  None: 0, or 50 if
+        tokens are single characters, of which few mean anything alone.
     crf
         Whether the tags of a sentence are scored together, by a conditional random field.
     dropout
@@ -123,6 +127,7 @@ class Tagger:
         delays: int = 2,
         embedding: int | None = None,
         spelling: int | None = None,
+        pairs: int | None = None,
         crf: bool = False,
         dropout: float | None = None,
         word_dropout: float | None = None,
@@ -141,6 +146,7 @@ class Tagger:
             delays=delays,
             embedding=embedding,
             spelling=spelling,
+            pairs=pairs,
             crf=crf,
             dropout=dropout,
             word_dropout=word_dropout,
@@ -476,7 +482,8 @@ def _new_parts(data: TagData, settings: TaggerSettings, seed: int) -> TaggerPart
         known = Lexicon(vector_words(settings.vectors))
         vectors, _ = read_vectors(settings.vectors, known)
     forms = WordForms(words, characters, known)
-    network = settings.new_network(forms, len(data.tags), len(data.intents), vectors, seed)
+    pairs = torch.from_numpy(data.pairs(forms)) if settings.pairs else None
+    network = settings.new_network(forms, len(data.tags), len(data.intents), pairs, vectors, seed)
     return TaggerParts(network, forms, data.tags, data.intents, data.scheme)
 
 
@@ -489,7 +496,7 @@ def _cut_of(item: str | Sequence[str], kind: str, name: str) -> Cut:
     for token in item:
         if not isinstance(token, str):
             raise TypeError(f"{name} has {token!r}; expected tokens (str) alone")
-    return joined([normalise(token) for token in item])
+    return joined([token if token.isascii() else normalise(token) for token in item])
 
 
 def _as_date(today: str | date | None) -> date | None:
