@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.models.encoders import ENCODERS
-from elman.models.tagger import TaggerNetwork, Tokens
+from elman.models.tagger import TaggerNetwork, Tokens, pair_keys
 
 V, K, C, H, T, N, U, L, A, P = 11, 5, 3, 7, 9, 4, 6, 8, 10, 4
 LENGTHS = torch.tensor([9, 4, 0, 1])
-Close = object
+PAIRS = torch.arange(0, (V + 1) ** 2, 3)  # keys of neighbours that have a vector of their own
 
 
 def network(**options: object) -> TaggerNetwork:
@@ -77,7 +77,7 @@ def test_scores_are_those_of_torch() -> None:
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_row_alone_is_the_row_in_its_batch(encoder: str) -> None:
-    net = network(encoder=encoder, bidirectional=encoder != "feedforward", layers=2)
+    net = network(encoder=encoder, bidirectional=encoder != "feedforward", layers=2, pairs=PAIRS, pair=4)
     scores, intents = net(tokens(), LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         read = tokens()
@@ -89,7 +89,7 @@ def test_a_row_alone_is_the_row_in_its_batch(encoder: str) -> None:
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_steps_are_the_whole(encoder: str) -> None:
-    net = network(encoder=encoder, layers=2)
+    net = network(encoder=encoder, layers=2, pairs=PAIRS, pair=4)
     read = tokens()
     scores, intents = net(read, [T] * N)
     state = net.initial_state(N)
@@ -105,6 +105,27 @@ def test_steps_are_the_whole(encoder: str) -> None:
     torch.testing.assert_close(aim, intents)
 
 
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("keys", [PAIRS, PAIRS[:0]])
+def test_pairs_are_looked_up_one_by_one(both: bool, keys: Tensor) -> None:
+    net = network(embedding=0, characters=0, pairs=keys, pair=4, bidirectional=both, encoder="rnn")
+    assert net.pair is not None
+    entry = {key: number for number, key in enumerate(keys.tolist(), 1)}
+    words = tokens().words
+    embedded = net._embed(Tokens(words, *(torch.zeros_like(words),) * 2, torch.zeros(1, 0), words), LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        sentence = [V, *words[:length, row].tolist(), V]  # V is an end
+        for t in range(1, length + 1):
+            neighbours = [sentence[t - 1 : t + 1], *([sentence[t : t + 2]] if both else [])]
+            expected = [net.pair.weight[entry.get(a * (V + 1) + b, 0)] for a, b in neighbours]
+            assert torch.equal(embedded[t - 1, row], torch.cat(expected))
+
+
+def test_keys_of_pairs_differ() -> None:
+    a, b = torch.meshgrid(torch.arange(V + 1), torch.arange(V + 1), indexing="ij")
+    assert len(pair_keys(a, b, V).unique()) == (V + 1) ** 2
+
+
 def test_no_step_in_both_directions() -> None:
     net = network(bidirectional=True)
     with pytest.raises(ValueError, match="a bidirectional encoder has no step"):
@@ -112,7 +133,7 @@ def test_no_step_in_both_directions() -> None:
 
 
 def test_every_parameter_learns_and_pretrained_vectors_do_not() -> None:
-    net = network(vectors=torch.randn(6, P), crf=True).train()
+    net = network(vectors=torch.randn(6, P), crf=True, pairs=PAIRS, pair=4).train()
     scores, intents = net(tokens(), LENGTHS)
     assert net.crf is not None
     labels = torch.randint(K, (T, N), generator=torch.Generator().manual_seed(2))
@@ -140,6 +161,6 @@ def test_parts_that_are_left_out() -> None:
     nothing = Tokens(*(x if x.shape == (T, N) else x[:, :0] for x in tokens()))
     scores, intents = net(nothing, LENGTHS)
     assert intents is None
-    assert net.letter is net.case is net.crf is net.vectors is None
+    assert net.letter is net.case is net.crf is net.vectors is net.pairs is None
     other = nothing._replace(forms=torch.zeros_like(nothing.forms), cases=nothing.cases * 0)
     assert torch.equal(net(other, LENGTHS)[0], scores)

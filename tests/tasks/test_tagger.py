@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 import elman
 from elman.corpora import flights
 from elman.data.tagged import TaggedSentence
+from elman.data.word_forms import WordForms
 from elman.tasks import ModelFileError, Progress, Tagger
 from elman.tasks.model_file import read_file, write_file
 from elman.tasks.tagging import data as tag_data
@@ -173,13 +176,21 @@ def test_a_long_training_sentence_is_cut(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_words_and_neighbours_are_counted_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     many = sentences(50)
     whole = tag_data.read_data(many, None, None, 0)
+    forms = WordForms(whole.lexicons(letters=False)[0])
+    pairs = whole.pairs(forms)
     monkeypatch.setattr(tag_data, "_CHUNK", 7)
+    assert np.array_equal(whole.pairs(forms), pairs)
+    trained = [many[n] for n in whole.training]
+    V, seen = len(forms.words), Counter[int]()
+    for sentence in trained:
+        row = [V, *(forms.words[token] for token in sentence.tokens), V]
+        seen.update(a * (V + 1) + b for a, b in pairwise(row))
+    assert pairs.tolist() == sorted(key for key, count in seen.items() if count > 1)
     parts = tag_data.read_data(many, None, None, 0)
     assert parts.counts.tolist() == whole.counts.tolist()
     assert tag_data._neighbours(parts.rows, 50, parts.tags) == {
         (a, b) for s in many for a, b in zip([None, *s.tags], [*s.tags, None], strict=True)
     }
-    trained = [s for n, s in enumerate(many) if n in whole.training]
     assert {token: sum(s.tokens.count(token) for s in trained) for token in whole.tokens} == dict(
         zip(whole.tokens, whole.counts.tolist(), strict=True)
     )

@@ -101,7 +101,10 @@ def train_tagger(
         int | None,
         flag(metavar="N", panel=NETWORK, parser=whole, help="Width of a pair of tokens.", show_default=_AUTO),
     ] = None,
-    crf: Annotated[bool, flag("--crf", panel=NETWORK, help="Score the tags of a sentence together.")] = False,
+    crf: Annotated[
+        bool | None,
+        flag("--crf/--no-crf", panel=NETWORK, help="Score the tags of a sentence together.", show_default=_AUTO),
+    ] = None,
     dropout: Annotated[
         float | None,
         flag(metavar="P", panel=NETWORK, parser=number, help="Part of the outputs to blank.", show_default=_AUTO),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from elman.data.lexicon import Lexicon
 from elman.data.ragged import Ragged
-from elman.data.tag_schemes import scheme_of
+from elman.data.tag_schemes import parts, scheme_of
 from elman.data.tagged import TaggedSentence, sentences_of
 from elman.data.word_forms import FormTable, WordForms, normal_form
 from elman.tasks.tagging.cutting import guess_cut
@@ -51,6 +51,16 @@ class TagData:
     def has_letters(self) -> bool:
         """Whether more than a few tokens have more than one character."""
         return sum(len(token) > 1 for token in self.tokens) > 0.01 * len(self.tokens)
+
+    @property
+    def slot_length(self) -> float:
+        """Tokens of a slot, in the mean over the training data; 0 if there are no slots."""
+        begins = np.array([parts(tag)[0] in ("B", "S") for tag in [*self.tags, *self.strange_tags]], np.int64)
+        inside = np.array([parts(tag)[0] in ("B", "I", "E", "S") for tag in [*self.tags, *self.strange_tags]], np.int64)
+        totals = np.zeros(2, np.int64)
+        for values in _chunks(self.rows.values):
+            totals += begins[values[:, 1]].sum(), inside[values[:, 1]].sum()
+        return float(totals[1] / totals[0]) if totals[0] else 0.0
 
     def lexicons(self, letters: bool) -> tuple[Lexicon, Lexicon | None]:
         """Those of the words and of the characters of training."""

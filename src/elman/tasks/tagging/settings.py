@@ -20,6 +20,8 @@ __all__ = ["TaggerHyperparameters", "TaggerSettings"]
 
 _SMALLEST_BATCH, _LARGEST_BATCH, _STEPS = 8, 32, 150  # between these, about so many steps are an epoch
 
+_LONG_SLOTS = 1.5  # tokens, in the mean: from there on a CRF keeps them together (docs/tagging.md)
+
 
 @dataclass(frozen=True)
 class TaggerSettings:
@@ -82,7 +84,7 @@ class TaggerHyperparameters:
     embedding: int | None = None
     spelling: int | None = None
     pairs: int | None = None
-    crf: bool = False
+    crf: bool | None = None
     dropout: float | None = None
     word_dropout: float | None = None
     slot_dropout: float | None = None
@@ -114,7 +116,7 @@ class TaggerHyperparameters:
         for name, kind in (self.slots or {}).items():
             _check_word(f"the kind of the slot {name}", kind, KINDS)
 
-    def completed(self, sentences: int, letters: bool, tokens: str) -> TaggerSettings:
+    def completed(self, sentences: int, letters: bool, tokens: str, slot_length: float) -> TaggerSettings:
         """Choose what is None.
 
         Parameters
@@ -125,9 +127,13 @@ class TaggerHyperparameters:
             Whether tokens have more than one of them.
         tokens
             How the training data seem to be cut.
+        slot_length
+            Tokens of a slot, in the mean.
         """
+        both = self.bidirectional if self.bidirectional is not None else self.encoder != "feedforward"
         chosen: dict[str, Any] = {
-            "bidirectional": self.encoder != "feedforward",
+            "bidirectional": both,
+            "crf": both and slot_length >= _LONG_SLOTS,
             "hidden": 128,
             "embedding": 100,
             "spelling": 50 if letters else 0,

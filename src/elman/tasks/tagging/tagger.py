@@ -63,7 +63,8 @@ class Tagger:
         The width of the learned vector of a pair of neighbouring tokens; 0: pairs are not looked at.  None: 0, or 50 if
         tokens are single characters, of which few mean anything alone.
     crf
-        Whether the tags of a sentence are scored together, by a conditional random field.
+        Whether the tags of a sentence are scored together, by a conditional random field.  None: if the slots of the
+        training data have 1.5 tokens or more in the mean, and the encoder reads in both directions.
     dropout
         Part of the encoder's inputs and outputs that is blanked in training.
     word_dropout
@@ -128,7 +129,7 @@ class Tagger:
         embedding: int | None = None,
         spelling: int | None = None,
         pairs: int | None = None,
-        crf: bool = False,
+        crf: bool | None = None,
         dropout: float | None = None,
         word_dropout: float | None = None,
         slot_dropout: float | None = None,
@@ -230,7 +231,7 @@ class Tagger:
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = read_data(inputs, targets, validation, plan.seed)
-        settings = given.completed(len(data.training), data.has_letters, data.cut)
+        settings = given.completed(len(data.training), data.has_letters, data.cut, data.slot_length)
         facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
         if stored is not None and stored.description["data"] != facts["data"]:
             raise ValueError(
