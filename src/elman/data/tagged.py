@@ -63,8 +63,8 @@ def read_tagged(paths: Path_ | Sequence[Path_]) -> Iterator[TaggedSentence]:
 
     Examples
     --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "two.conll")
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "two.conll")
     >>> _ = path.write_text("fly O\\nto O\\nTaipei B-city\\n\\nhello O\\n")
     >>> [sentence.tags for sentence in read_tagged(path)]
     [['O', 'O', 'B-city'], ['O']]

@@ -99,7 +99,7 @@ class TaggerNetwork(nn.Module):
     >>> words = torch.randint(50, (7, 2))  # (T, N)
     >>> nothing = torch.zeros_like(words)
     >>> tokens = Tokens(words, nothing, nothing, torch.zeros(1, 0, dtype=torch.int64), nothing)
-    >>> scores, intents, state = network(tokens, lengths=[7, 4])
+    >>> scores, intents = network(tokens, lengths=[7, 4])
     >>> tuple(scores.shape), tuple(intents.shape)
     ((7, 2, 5), (2, 3))
     """

@@ -12,13 +12,15 @@ from elman.data.buckets import Buckets
 from elman.data.lexicon import Lexicon
 from elman.data.ragged import Ragged
 from elman.data.tag_schemes import allowed_neighbours
+from elman.data.vectors import read_vectors, vector_words
 from elman.data.word_forms import WordForms
 from elman.models.tagger import TaggerNetwork
 from elman.tasks.model_file import Stored
 from elman.tasks.tagging.batches import best_tags, tokens_of
+from elman.tasks.tagging.data import TagData
 from elman.tasks.tagging.settings import TaggerSettings
 
-__all__ = ["Raw", "TaggerParts"]
+__all__ = ["Raw", "TaggerParts", "new_parts"]
 
 _ROWS, _STEPS = 128, 1 << 13  # sentences and steps that are read side by side: their products fill the caches
 
@@ -103,3 +105,17 @@ class TaggerParts(NamedTuple):
         network = settings.new_network(forms, *sizes, tensors.get("pairs"), tensors.get("vectors"), seed=0)
         network.load_state_dict(tensors)
         return cls(network, forms, facts["tags"], facts["intents"], facts["scheme"])
+
+
+def new_parts(data: TagData, settings: TaggerSettings, seed: int) -> TaggerParts:
+    """An untrained network and the numbering of the training data."""
+    words, characters = data.lexicons(settings.spelling > 0)
+    known: Lexicon | None = None
+    vectors: Tensor | None = None
+    if settings.vectors is not None:
+        known = Lexicon(vector_words(settings.vectors))
+        vectors, _ = read_vectors(settings.vectors, known)
+    forms = WordForms(words, characters, known)
+    pairs = torch.from_numpy(data.pairs(forms)) if settings.pairs else None
+    network = settings.new_network(forms, len(data.tags), len(data.intents), pairs, vectors, seed)
+    return TaggerParts(network, forms, data.tags, data.intents, data.scheme)

@@ -1,5 +1,6 @@
 """What a tagger says of a sentence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +12,7 @@ from elman.data.tag_schemes import slots
 from elman.tasks.slot_values import SlotValue, normalise
 from elman.tasks.tagging.cutting import Cut
 
-__all__ = ["FoundSlot", "Tagging"]
+__all__ = ["FoundSlot", "Tagging", "slots_of"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Tagging:
         return facts
 
 
-def slots_of(cut: Cut, tags: list[str], kinds: dict[str, str], today: date | None) -> list[FoundSlot]:
+def slots_of(cut: Cut, tags: list[str], kinds: Mapping[str, str], today: date | None) -> list[FoundSlot]:
     """The slots that tags mark in a text; what those of `kinds` hold is read."""
     found = []
     for kind, start, end in slots(tags):

@@ -2,39 +2,34 @@
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from itertools import islice
 from typing import Any, Self
 
-import torch
-from torch import Tensor
-
 from elman import __version__
-from elman.data.lexicon import Lexicon
 from elman.data.tagged import sentences_of
-from elman.data.tokens import normalise
-from elman.data.vectors import read_vectors, vector_words
-from elman.data.word_forms import WordForms
 from elman.models.tagger import TaggerNetwork
 from elman.tasks.checkpoint import Run, read_checkpoint
 from elman.tasks.model_file import FORMAT, Stored, write_file
 from elman.tasks.parts import rebuilding, trained
 from elman.tasks.plan import make_plan
-from elman.tasks.tagging.cutting import Cut, cut_text, joined
+from elman.tasks.tagging.cutting import joined
 from elman.tasks.tagging.data import TagData, read_data
 from elman.tasks.tagging.learner import tag_learner
-from elman.tasks.tagging.parts import TaggerParts
-from elman.tasks.tagging.result import Tagging, slots_of
-from elman.tasks.tagging.scores import confusions, measures, wrong_sentences
+from elman.tasks.tagging.parts import TaggerParts, new_parts
+from elman.tasks.tagging.prediction import Sentences, as_date, cuts_of, tag_cuts
+from elman.tasks.tagging.result import Tagging
+from elman.tasks.tagging.scores import Tally
 from elman.tasks.tagging.settings import TaggerHyperparameters, TaggerSettings
 from elman.tasks.tagging.stream import TagStepper
-from elman.tasks.texts import as_lines
 from elman.tasks.training import Progress, TrainingError, train, using_threads
 
 __all__ = ["Tagger"]
 
-_AT_ONCE = 4096  # sentences that are numbered together: bounds the memory
+_AT_ONCE = 4096  # sentences of an evaluation that are read before they are measured: bounds the memory
 
 
 class Tagger:
@@ -237,7 +232,7 @@ class Tagger:
             raise ValueError(
                 f"the sentences are not those that {os.fspath(resume or '')} was made with; resume with the same"
             )
-        parts = _new_parts(data, settings, plan.seed)
+        parts = new_parts(data, settings, plan.seed)
         self.settings, self._parts = settings, parts
         learner = tag_learner(
             parts.network, data, data.table(parts.forms), settings, parts.allowed, plan.seed, lambda: self._sample(data)
@@ -295,29 +290,27 @@ class Tagger:
         UserWarning
             If there are tags or intents that training did not meet; with the first of them.
         """
-        _, parts = self._trained()
+        parts = self._trained()[1]
         if wrong is not None and wrong < 0:
             raise ValueError(f"wrong is {wrong}, expected 0 or more")
-        true = list(sentences_of(data, name="data"))
-        if not true:
-            raise ValueError("data has no sentence; expected at least one")
-        found = self.predict([sentence.tokens for sentence in true], raw=True)
-        known, aims = set(parts.tags), set(parts.intents)
-        strange = [tag for sentence in true for tag in sentence.tags if tag not in known]
-        _warn_of("tag", strange)
-        if parts.intents:
-            _warn_of("intent", [s.intent for s in true if s.intent is not None and s.intent not in aims])
-        figures = measures(true, found, parts.scheme)
-        figures["unknown_tags"] = len(strange)
+        tally = Tally(parts.scheme, parts.tags, parts.intents, wrong or 0)
+        sentences = sentences_of(data, name="data")
+        while some := list(islice(sentences, _AT_ONCE)):
+            found = tag_cuts(parts, [joined(sentence.tokens) for sentence in some], {}, None, False)
+            for sentence, tagging in zip(some, found, strict=True):
+                tally.add(sentence, tagging)
+        figures = tally.figures()
+        _warn_of("tag", tally.strange_tags)
+        _warn_of("intent", tally.strange_intents)
         if confusion:
-            figures["confusion"] = confusions(true, found)
+            figures["confusion"] = tally.confusions()
         if wrong is not None:
-            figures["wrong"] = wrong_sentences(true, found, wrong)
+            figures["wrong"] = tally.wrong_sentences
         return figures
 
     def predict(
         self,
-        inputs: str | os.PathLike[str] | Sequence[str | Sequence[str]],
+        inputs: Sentences,
         *,
         today: str | date | None = None,
         raw: bool = False,
@@ -355,29 +348,8 @@ class Tagger:
         (['O', 'B-city'], 'Rome')
         """
         settings, parts = self._trained()
-        day = _as_date(today)
-        kinds = {} if raw else settings.slots
-        cuts = self._cuts(inputs)
-        found: list[Tagging] = []
-        names = tuple(parts.tags)
-        for start in range(0, len(cuts), _AT_ONCE):
-            part = cuts[start : start + _AT_ONCE]
-            results: dict[int, Tagging] = {}
-            for row, said in parts.read([cut.tokens for cut in part], probabilities):
-                tags = [names[tag] for tag in said.tags.tolist()]
-                best = None if said.intents is None else int(said.intents.argmax())
-                results[row] = Tagging(
-                    part[row].text,
-                    part[row].tokens,
-                    tags,
-                    slots_of(part[row], tags, kinds, day),
-                    None if best is None else parts.intents[best],
-                    None if best is None or said.intents is None else float(said.intents[best]),
-                    said.probabilities,
-                    names,
-                )
-            found += [results[row] for row in range(len(part))]
-        return found
+        cuts = cuts_of(inputs, settings.tokens)
+        return tag_cuts(parts, cuts, {} if raw else settings.slots, as_date(today), probabilities)
 
     def stepper(self) -> TagStepper:
         """Tags as words arrive: see `elman.tasks.tagging.stream.TagStepper`.
@@ -461,12 +433,6 @@ class Tagger:
         assert self.settings is not None
         return self.settings, parts
 
-    def _cuts(self, inputs: str | os.PathLike[str] | Sequence[str | Sequence[str]]) -> list[Cut]:
-        kind = self._trained()[0].tokens
-        if isinstance(inputs, (str, os.PathLike)):
-            return [cut_text(line, kind) for line in as_lines(inputs)]
-        return [_cut_of(item, kind, f"inputs[{number}]") for number, item in enumerate(inputs)]
-
     def _sample(self, data: TagData) -> str:
         """A validation sentence as it is tagged by now."""
         row = data.rows[int(data.validation[0])][:, 0]
@@ -474,46 +440,11 @@ class Tagger:
         return "  ".join(f"{slot.name}: {slot.text}" for slot in found.slots) or found.text
 
 
-def _new_parts(data: TagData, settings: TaggerSettings, seed: int) -> TaggerParts:
-    """An untrained network and the numbering of the training data."""
-    words, characters = data.lexicons(settings.spelling > 0)
-    known: Lexicon | None = None
-    vectors: Tensor | None = None
-    if settings.vectors is not None:
-        known = Lexicon(vector_words(settings.vectors))
-        vectors, _ = read_vectors(settings.vectors, known)
-    forms = WordForms(words, characters, known)
-    pairs = torch.from_numpy(data.pairs(forms)) if settings.pairs else None
-    network = settings.new_network(forms, len(data.tags), len(data.intents), pairs, vectors, seed)
-    return TaggerParts(network, forms, data.tags, data.intents, data.scheme)
-
-
-def _cut_of(item: str | Sequence[str], kind: str, name: str) -> Cut:
-    """A sentence, given as a text or as tokens."""
-    if isinstance(item, str):
-        return cut_text(item, kind)
-    if not isinstance(item, Sequence):
-        raise TypeError(f"{name} is {type(item).__name__}; expected a text or a list of tokens")
-    for token in item:
-        if not isinstance(token, str):
-            raise TypeError(f"{name} has {token!r}; expected tokens (str) alone")
-    return joined([token if token.isascii() else normalise(token) for token in item])
-
-
-def _as_date(today: str | date | None) -> date | None:
-    if not isinstance(today, str):
-        return today
-    try:
-        return date.fromisoformat(today)
-    except ValueError:
-        raise ValueError(f"today is {today!r}, expected a day as in 2020-06-01") from None
-
-
-def _warn_of(what: str, strange: Sequence[str]) -> None:
+def _warn_of(what: str, strange: Counter[str]) -> None:
     if strange:
-        named = ", ".join(sorted(set(strange))[:3])
+        number, named = strange.total(), ", ".join(sorted(strange)[:3])
         warnings.warn(
-            f"{len(strange):,} {what}{'' if len(strange) == 1 else 's'} of the data training did not meet ({named}"
-            f"{', …' if len(set(strange)) > 3 else ''}): they count as wrong",
+            f"{number:,} {what}{'' if number == 1 else 's'} of the data training did not meet ({named}"
+            f"{', …' if len(strange) > 3 else ''}): they count as wrong",
             stacklevel=3,
         )
