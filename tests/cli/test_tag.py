@@ -84,6 +84,11 @@ def test_dates_are_read_unless_raw(elman: Command, tagger: Path, tmp_path: Path)
     assert [max(row, key=row.get) for row in asked["probabilities"]] == asked["tags"]
 
 
+def test_tags_that_mark_no_slots_are_shown_token_by_token(elman: Command, tmp_path: Path) -> None:
+    Tagger(hidden=8, embedding=6).fit([(["the", "cat"], ["DET", "NOUN"])] * 30, epochs=5).save(tmp_path / "pos.elman")
+    assert elman("predict", "pos.elman", stdin=b"the cat\n\ncat").out == "the\tDET\ncat\tNOUN\n\n\ncat\tNOUN\n"
+
+
 def test_half_a_surrogate_pair_can_be_shown(elman: Command, tagger: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(r'{"tokens": ["from", "\ud83d", "to", "\ud83d\ude00"]}' + "\n")
     done = elman("predict", str(tagger), "a.jsonl")
@@ -136,6 +141,7 @@ def test_the_booking_sentences(elman: Command) -> None:
         (["predict", "MODEL", "--steps", "3"], "--steps is not for predict .* tag; it takes --today, --raw"),
         (["predict", "MODEL", "--csv"], "--csv and --plot are for forecasts"),
         (["evaluate", "MODEL", "bad.conll"], "bad.conll:2: 3 columns"),
+        (["export", "MODEL", "a.onnx"], "of the task tag, which cannot be exported"),
         (["generate", "MODEL"], "a model of the task tag does not generate; it can predict, evaluate, info"),
     ],
 )

@@ -329,6 +329,13 @@ def test_what_cannot_be_learnt_or_answered(tagger: Tagger) -> None:
         tagger.predict([["a", 3]])
 
 
+def test_a_run_of_a_given_time() -> None:
+    model = Tagger(**SMALL).fit(sentences(), time="3s")
+    assert model.metrics["seconds"] < 3.5
+    assert model.metrics["steps"] > 10
+    assert len(model.history) > 1
+
+
 def test_one_sentence_is_enough() -> None:
     model = TaggerClass(**SMALL).fit([(["Rome"], ["B-city"])], epochs=3)
     assert model.predict(["Rome"])[0].tags == ["B-city"]

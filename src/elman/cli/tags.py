@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elman.cli.display import print_json, print_table
+from elman.cli.display import print_json, print_table, visible
 from elman.cli.lines import read_lines
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ __all__ = ["print_measures", "show_tags"]
 def show_tags(answer: "Callable[[list[Any]], list[Tagging]]", file: Path, json: bool) -> None:
     """Print the slots of each line of text: a name and what was found, a line each; an empty line between sentences.
 
+    Where the tags of the model mark no slots, each token and its tag are printed, with a tab between them.
     A line that is a JSON object with ``tokens`` is a sentence that has been cut.
     """
     first = True
@@ -60,8 +61,13 @@ def _sentence(line: str) -> Any:
 
 
 def _print_slots(tagging: "Tagging") -> None:
+    """The intent, if there is one, and the slots; where tags mark none, each token with its tag."""
     if tagging.intent is not None:
         print(f"intent: {tagging.intent}", flush=True)
+    if not tagging.marks_slots:
+        for token, tag in zip(tagging.tokens, tagging.tags, strict=True):
+            print(f"{visible(token)}\t{tag}", flush=True)
+        return
     for slot in tagging.slots:
         note = None if slot.value is None else slot.value.note
         print(f"{slot.name}: {slot}{f'  ({note})' if note else ''}", flush=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elman.data.tag_schemes import slots
+from elman.data.tag_schemes import OUTSIDE, parts, slots
 from elman.tasks.slot_values import SlotValue, normalise
 from elman.tasks.tagging.cutting import Cut
 
@@ -46,7 +46,12 @@ class Tagging:
     intent: str | None = None  # None if the model has learnt none
     intent_probability: float | None = None
     probabilities: npt.NDArray[np.float32] | None = None  # (T, K) of the tags, where they were asked for
-    labels: tuple[str, ...] = ()  # the K tags, in the order of the probabilities
+    labels: tuple[str, ...] = ()  # the K tags that the model knows, in the order of the probabilities
+
+    @property
+    def marks_slots(self) -> bool:
+        """Whether the tags of the model mark slots: parts of speech, say, do not."""
+        return any(parts(label)[0] not in ("", OUTSIDE) for label in self.labels)
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; of the probabilities of each token those of at least 0.001, falling."""

@@ -60,9 +60,10 @@ class Tally:
         figures = {} if self.scheme == "raw" else _slot_figures(self._true, self._found, self.scheme)
         if self._intents:
             figures["intent_accuracy"] = _agreement(self._intents)
+        if tokens:
+            figures["token_accuracy"] = _agreement(self._pairs)
         return {
             **figures,
-            "token_accuracy": _agreement(self._pairs) if tokens else float("nan"),
             "sentence_accuracy": self._right / len(self._true),
             "sentences": len(self._true),
             "tokens": tokens,
