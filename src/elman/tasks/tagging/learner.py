@@ -126,7 +126,7 @@ class _Task:
         return unknown, (chance < p / 2) | ((drawn < self._settings.slot_dropout) & ~self._outside[tags])
 
     def _tag_nats(self, scores: Tensor, tags: npt.NDArray[np.int64], lengths: Tensor) -> Tensor:
-        """Sum of -log P of the tags; of a sentence with a tag that training did not meet, of the others alone."""
+        """Sum of -log P of the tags; a tag that training did not meet is left out, with a CRF its whole sentence."""
         there = np.arange(len(tags))[:, None] < lengths.numpy()
         known = there & (tags < len(self._data.tags))
         if self._network.crf is not None:
