@@ -23,6 +23,9 @@ PROMISES = {
     "narx": r"^AR\(\d+\) is stable[\s\S]*NARX one step +0\.\d\d +free run +0\.\d\d degrees\nnext.*: 2\d\.\d degrees",
     "ngram": r"3 +\d+\.\d +[\d,]+ .*\n[\s\S]*KenLM[\s\S]*the same to the bit: True\n[\s\S]*mixed +[\d.]+\n$",
     "streaming": r"outputs equal to the bit: True\nlast states equal to the bit: True\n[\s\S]*sweep 3 .* 0\.00",
+    "tagging": r"forwards alone: slot F1 [67]\d.*\nboth directions: slot F1 [78]\d.*\n"
+    r"\nI would .* on August 2  \[arrival\]\n  destination: Taipei\n  arrival_time: 2020\.08\.02\n"
+    r"[\s\S]*Taipei +B-destination",
     "xor_in_time": r"right on 1000 new steps: 100%\nsize of the error term at t, t-1, ...: 1\.0000 0\.[0-5]",
 }
 

@@ -10,6 +10,7 @@ from elman.cli.asking import ask, load_model
 from elman.cli.display import print_json, print_table
 from elman.cli.errors import CommandLineError
 from elman.cli.flags import Json, Model, flag, whole
+from elman.cli.tags import print_measures
 
 __all__ = ["EXAMPLES", "evaluate"]
 
@@ -17,9 +18,10 @@ EXAMPLES = """[bold]Examples[/bold]
 elman evaluate bard.elman held-out.txt
 elman evaluate bard.elman held-out.txt --json | jq .bits_per_char
 elman evaluate bard.elman held-out.txt --mix ngram.elman
-elman evaluate load.elman load.csv --last 2880"""
+elman evaluate load.elman load.csv --last 2880
+elman evaluate slots.elman held-out.conll --wrong 10 --confusion"""
 
-_TEXT, _SERIES = "Of a language model", "Of a forecaster"
+_TEXT, _SERIES, _TAGS = "Of a language model", "Of a forecaster", "Of a tagger"
 
 
 def evaluate(
@@ -68,19 +70,29 @@ def evaluate(
         int | None,
         flag(metavar="N", panel=_SERIES, parser=whole, help="Steps between two forecasts.", show_default="1"),
     ] = None,
+    wrong: Annotated[
+        int | None, flag(metavar="N", panel=_TAGS, parser=whole, help="Show so many sentences that are not right.")
+    ] = None,
+    confusion: Annotated[
+        bool, flag("--confusion", panel=_TAGS, help="Show which tags were taken for which, how often.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure how well a model does on data that it has not seen."""
     if validation is not None and mix is None:
         raise CommandLineError("--validation is what the weight of --mix is fitted on; there is no --mix")
     judged = load_model(model)
-    flags = {"protocol": protocol, "block": block, "last": last, "stride": stride}
+    flags: dict[str, Any] = {"protocol": protocol, "block": block, "last": last, "stride": stride}
+    flags |= {"wrong": wrong, "confusion": confusion or None}
     if mix is None:
         metrics = ask(judged, "evaluate", **flags)(file)
     else:
         given = [name for name, value in flags.items() if value is not None]
         metrics = _mixture(judged, load_model(mix), file, validation, given)
-    (print_json if json else print_table)(metrics)
+    if json:
+        print_json(metrics)
+    else:
+        (print_measures if judged.task == "tag" else print_table)(metrics)
 
 
 def _mixture(first: Any, second: Any, file: Path, validation: Path | None, given: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from elman.cli.errors import CommandLineError
 from elman.cli.flags import Json, Model, flag, whole
 from elman.cli.forecasts import show_forecasts
 from elman.cli.lines import read_lines
+from elman.cli.tags import show_tags
 
 __all__ = ["EXAMPLES", "predict"]
 
@@ -19,9 +20,10 @@ EXAMPLES = """[bold]Examples[/bold]
 echo "To be or not to b" | elman predict bard.elman --top 3
 elman predict bard.elman lines.txt --json
 elman predict load.elman
-elman predict load.elman load.csv --plot load.svg"""
+elman predict load.elman load.csv --plot load.svg
+echo "I would like to arrive in Taipei on August 2" | elman predict flights.elman --today 2020-06-01"""
 
-_TEXT, _SERIES = "Of a language model", "Of a forecaster"
+_TEXT, _SERIES, _TAGS = "Of a language model", "Of a forecaster", "Of a tagger"
 
 
 def predict(
@@ -51,11 +53,19 @@ def predict(
     plot: Annotated[
         Path | None, flag(metavar="FILE.svg|.png", panel=_SERIES, help="Draw the forecasts with their bands.")
     ] = None,
+    today: Annotated[
+        str | None, flag(metavar="DATE", panel=_TAGS, help="What dates are counted from.", show_default="today")
+    ] = None,
+    raw: Annotated[bool, flag("--raw", panel=_TAGS, help="Leave the words of slots as they stand.")] = False,
+    probabilities: Annotated[
+        bool, flag("--probabilities", panel=_TAGS, help="With --json: those of each token's tags.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Print what comes next: after each line the most probable tokens, or the forecast of each series."""
+    """Print what comes next: after each line the most probable tokens, or the forecast of each series; or its slots."""
     predictor = load_model(model)
-    answer = ask(predictor, "predict", top=top, steps=steps)
+    tags = {"today": today, "raw": raw or None, "probabilities": probabilities or None}
+    answer = ask(predictor, "predict", top=top, steps=steps, **tags)
     if predictor.predicts == "series":
         show_forecasts(answer, file, json=json, csv=csv, plot=plot)
     elif csv or plot:
@@ -85,4 +95,4 @@ def _print_rows(predictions: list[list[tuple[str, float]]]) -> None:
 
 
 # What `predicts` of a task says -> how its predictions of the lines of a file are shown.
-_SHOW = {"tokens": _show_tokens}
+_SHOW: dict[str, Callable[[Any, Path, bool], None]] = {"tokens": _show_tokens, "tags": show_tags}

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from elman.corpora.booking import LANGUAGES, PARTS, SLOTS, Sentence, sentences
 
-__all__ = ["names", "load", "shakespeare", "flights", "FLIGHT_SLOTS", "Sentence"]
+__all__ = ["names", "load", "shakespeare", "flights", "tagged", "FLIGHT_SLOTS", "Sentence"]
 
 # What each slot of `flights` holds, in the words of `elman.tasks.slot_values`.
 FLIGHT_SLOTS = {name: "city" if key in "do" else "date" for slots in SLOTS.values() for key, name in slots.items()}
@@ -118,6 +118,23 @@ def flights(part: str = "train", language: str | None = None) -> list[Sentence]:
         _check("language", language, list(LANGUAGES))
         return sentences(part, language)
     return [each for turn in zip(*(sentences(part, name) for name in LANGUAGES), strict=True) for each in turn]
+
+
+def tagged(name: str, part: str = "train") -> list[Sentence]:
+    """Return the labelled sentences of one name: ``flights`` (`flights`).
+
+    Raises
+    ------
+    ValueError
+        If there are none of that name.
+
+    Examples
+    --------
+    >>> len(tagged("flights"))
+    6000
+    """
+    _check("corpus", name, ["flights"])
+    return flights(part)
 
 
 def _check(argument: str, value: str, valid: list[str]) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from elman.data.lexicon import Lexicon
 from elman.data.lines import name_of, numbered_lines
 
-__all__ = ["read_vectors"]
+__all__ = ["read_vectors", "vector_words"]
 
 
 def read_vectors(path: str | os.PathLike[str], lexicon: Lexicon) -> tuple[Tensor, Tensor]:
@@ -73,6 +73,28 @@ def read_vectors(path: str | os.PathLike[str], lexicon: Lexicon) -> tuple[Tensor
     if not width:
         raise ValueError(f"{name} has no vector; expected a line a word: the word and its numbers")
     return torch.from_numpy(vectors), torch.from_numpy(found)
+
+
+def vector_words(path: str | os.PathLike[str]) -> list[str]:
+    """The words of a file that `read_vectors` reads, each once, in its order.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "v.txt")
+    >>> _ = path.write_text("2 3\\nthe 1 0 0.5\\ncat 0 2 0\\n")
+    >>> vector_words(path)
+    ['the', 'cat']
+    """
+    words: dict[str, None] = {}
+    width = 0
+    for number, line in numbered_lines(path):
+        line = line.rstrip(" ")
+        if number == 1 and _is_header(line):
+            continue
+        width = width or line.count(" ")
+        words.setdefault(line.rsplit(" ", width)[0] if width else line)
+    return list(words)
 
 
 def _places(lexicon: Lexicon) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ from elman.tasks.loading import load
 from elman.tasks.model_file import ModelFileError, check_writable
 from elman.tasks.ngrams.mixture import evaluate_mixture
 from elman.tasks.ngrams.ngram import NGram
+from elman.tasks.tagging.tagger import Tagger
 from elman.tasks.training import Progress, TrainingError
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ModelFileError",
     "NGram",
     "Progress",
+    "Tagger",
     "TrainingError",
     "check_writable",
     "evaluate_mixture",

@@ -10,6 +10,7 @@ from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
 from elman.tasks.ngrams.arpa import is_arpa
 from elman.tasks.ngrams.ngram import NGram
+from elman.tasks.tagging.tagger import Tagger
 
 __all__ = ["load"]
 
@@ -19,6 +20,7 @@ _TASKS: dict[str, Any] = {
     AR.task: AR,
     NARX.task: NARX,
     Forecaster.task: Forecaster,
+    Tagger.task: Tagger,
 }
 
 
@@ -32,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    LanguageModel, NGram, AR, NARX, Forecaster
+    LanguageModel, NGram, AR, NARX, Forecaster, Tagger
         As the file says.
 
     Raises
