@@ -11,6 +11,7 @@ from elman.cli.display import print_json, visible
 from elman.cli.errors import CommandLineError
 from elman.cli.flags import Json, Model, flag, whole
 from elman.cli.forecasts import show_forecasts
+from elman.cli.labels import show_labels
 from elman.cli.lines import read_lines
 
 __all__ = ["EXAMPLES", "predict"]
@@ -18,6 +19,7 @@ __all__ = ["EXAMPLES", "predict"]
 EXAMPLES = """[bold]Examples[/bold]
 echo "To be or not to b" | elman predict bard.elman --top 3
 elman predict bard.elman lines.txt --json
+echo "a quiet joy" | elman predict reviews.elman --top 2
 elman predict load.elman
 elman predict load.elman load.csv --plot load.svg"""
 
@@ -35,7 +37,10 @@ def predict(
         ),
     ] = None,
     top: Annotated[
-        int | None, flag(metavar="N", panel=_TEXT, parser=whole, help="How many tokens to show.", show_default="5")
+        int | None,
+        flag(
+            metavar="N", panel=_TEXT, parser=whole, help="How many tokens, or labels, to show.", show_default="5, or 1"
+        ),
     ] = None,
     steps: Annotated[
         int | None,
@@ -85,4 +90,4 @@ def _print_rows(predictions: list[list[tuple[str, float]]]) -> None:
 
 
 # What `predicts` of a task says -> how its predictions of the lines of a file are shown.
-_SHOW = {"tokens": _show_tokens}
+_SHOW = {"tokens": _show_tokens, "labels": show_labels}

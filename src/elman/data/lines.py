@@ -13,7 +13,7 @@ from typing import IO, Any
 from elman.data.text import STDIN
 from elman.data.tokens import normalise
 
-__all__ = ["json_lines", "name_of", "numbered_lines"]
+__all__ = ["json_lines", "name_of", "numbered_lines", "objects"]
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = "\ufeff"
@@ -95,10 +95,11 @@ def json_lines(path: Path_) -> Iterator[tuple[int, dict[str, Any]]]:
     >>> list(json_lines(path))
     [(1, {'text': 'it rains', 'label': 1})]
     """
-    yield from _objects(numbered_lines(path), name_of(path))
+    yield from objects(numbered_lines(path), name_of(path))
 
 
-def _objects(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The JSON objects of numbered lines, as `json_lines` reads them; errors name `name` and the line."""
     for number, line in lines:
         if not line.strip():
             continue

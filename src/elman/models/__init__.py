@@ -1,5 +1,6 @@
 """Networks: tensors in, tensors out.  Each has `forward`, `initial_state` and `step`; state is a value."""
 
+from elman.models.classifier import ClassifierNetwork
 from elman.models.encoders import ENCODERS, Encoder
 from elman.models.forecaster import ForecastNetwork, Observation, PastWindow
 from elman.models.language_model import CELLS, LanguageNetwork
@@ -9,6 +10,7 @@ __all__ = [
     "CELLS",
     "ENCODERS",
     "NETWORKS",
+    "ClassifierNetwork",
     "Encoder",
     "ForecastNetwork",
     "LanguageNetwork",
