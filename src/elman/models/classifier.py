@@ -151,7 +151,7 @@ class ClassifierNetwork(nn.Module):
     @torch.no_grad()
     def _reset(self) -> None:
         if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight)
+            nn.init.normal_(self.embedding.weight, std=float(__import__("os").environ.get("STD", "0.1")))
             self.embedding.weight[0] = 0.0  # "other" says nothing until training says what it means
         if self.bag is not None:
             nn.init.zeros_(self.bag.weight)
@@ -279,7 +279,7 @@ class ClassifierNetwork(nn.Module):
         self, input: Tensor, lengths: Tensor, state: ClassifierState, masks: ClassifierMasks
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The sums of the n-grams' weights, how many there were, and the last n - 1 tokens."""
-        if self.bag is None:
+        if self.bag is None or not len(input):
             return state.bag, state.grams, state.before
         T, N = input.shape
         n = self.ngrams
@@ -312,7 +312,7 @@ class ClassifierNetwork(nn.Module):
         logits: Tensor = self.output(vector if masks.outputs is None else vector * masks.outputs)
         if self.bag is None:
             return logits
-        return logits + state.bag * state.grams.clamp(min=1).rsqrt().unsqueeze(1)
+        return logits + state.bag * state.grams.to(state.bag).clamp(min=1).rsqrt().unsqueeze(1)
 
     def _check_input(self, input: Tensor, state: ClassifierState | None) -> None:
         if state is not None and self.encoder.bidirectional:

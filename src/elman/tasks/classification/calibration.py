@@ -13,7 +13,7 @@ from torch import Tensor
 __all__ = ["calibration_error", "fit_temperature", "probabilities"]
 
 _COLDEST, _HOTTEST = 0.1, 10.0
-_HALVINGS = 60
+_HALVINGS = 40
 _BINS = 15  # of the paper
 
 

@@ -511,14 +511,9 @@ def _network_for(data: TrainingRows, settings: ClassifierSettings, seed: int) ->
     """A new network of the sizes of the data; channels are measured in the units of the rows to learn from."""
     if data.coding is not None:
         return settings.new_network(len(data.labels), len(data.coding.lexicon), 0, seed)
-    inputs = data.rows.inputs
-    values = np.concatenate([inputs[row] for row in data.learning]).astype(np.float64)
-    network = settings.new_network(len(data.labels), 0, values.shape[1], seed)
-    if len(values):
-        scale = values.std(0)
-        network.measure(
-            torch.from_numpy(values.mean(0)).float(), torch.from_numpy(np.where(scale > 0, scale, 1.0)).float()
-        )
+    mean, scale = data.units()
+    network = settings.new_network(len(data.labels), 0, len(mean), seed)
+    network.measure(torch.from_numpy(mean).float(), torch.from_numpy(scale).float())
     return network
 
 

@@ -83,6 +83,18 @@ class TrainingRows:
     coding: Coding | None
     """None: rows are series."""
 
+    def units(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Mean and standard deviation of each channel of the series to learn from, (C,); 1 for one that is constant."""
+        inputs = self.rows.inputs
+        mean, steps = np.zeros(inputs.values.shape[1]), max(1, int(inputs.lengths[self.learning].sum()))
+        for row in self.learning:
+            mean += inputs[row].sum(0, np.float64) / steps
+        squares = np.zeros_like(mean)
+        for row in self.learning:
+            squares += np.square(inputs[row] - mean).sum(0) / steps
+        scale = np.sqrt(squares)
+        return mean, np.where(scale > 0, scale, 1.0)
+
     def fingerprint(self) -> str:
         """A number that tells one set of rows from another."""
         digest = hashlib.sha256("\0".join(self.labels).encode("utf-8", "surrogatepass"))
@@ -276,7 +288,7 @@ def _first_of_some_steps(reading: Iterator[Labelled]) -> tuple[list[Labelled], i
 def _cutter(head: list[Labelled], inputs: Any, targets: Any, given: ClassifierHyperparameters) -> Cutter | None:
     """What the texts are cut by, chosen from the first of them where it is not said; None for series."""
     texts = [row.text for row in head if row.text is not None]
-    if not texts:
+    if not head or head[0].text is None:
         if given.tokens is not None and head:
             raise ValueError(f"{head[0].place}: a series, which has no tokens: leave tokens={given.tokens!r} out")
         return None
