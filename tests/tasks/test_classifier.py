@@ -247,7 +247,7 @@ def test_unknown_labels_count_as_mistaken(model: Classifier) -> None:
 
     texts, labels = first_of_two(40, seed=2)
     labels[0] = labels[7] = "strange"
-    with pytest.warns(UserWarning, match="2 rows have a label that the model does not know, and count as mistaken"):
+    with pytest.warns(UserWarning, match="2 rows have a label that the model does not know: mistaken"):
         figures = model.evaluate(texts, labels)
     said = [row[0][0] for row in model.predict(texts)]
     assert figures["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(said, labels, strict=True)]))

@@ -19,8 +19,8 @@ from elman.tasks.classification.scores import scores
 K, R = 4, 200
 CHANCE = np.random.default_rng(0)
 LOGITS = torch.from_numpy(CHANCE.normal(0, 2, (R, K)))
-ONE = [[int(label)] for label in CHANCE.integers(0, K, R)]
-MANY = [sorted(np.flatnonzero(CHANCE.random(K) < 0.4).tolist()) for _ in range(R)]
+ONE = [[int(label)] for label in (LOGITS.numpy() + CHANCE.gumbel(0, 2, (R, K))).argmax(1)]
+MANY = [np.flatnonzero(row).tolist() for row in LOGITS.numpy() + CHANCE.logistic(0, 2, (R, K)) > 0]
 
 
 def rows_of(labels: list[list[int]]) -> Rows:

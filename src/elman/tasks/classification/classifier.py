@@ -12,22 +12,15 @@ import torch
 from torch import Tensor
 
 from elman import __version__
-from elman.data import join
 from elman.models.classifier import ClassifierNetwork, ClassifierState
 from elman.tasks.checkpoint import Run, read_checkpoint
-from elman.tasks.classification.calibration import calibration_error, fit_temperature, probabilities
+from elman.tasks.classification.calibration import probabilities
+from elman.tasks.classification.collecting import read_training_rows
 from elman.tasks.classification.defaults import Size
-from elman.tasks.classification.learner import all_logits, mistaken, new_learner
+from elman.tasks.classification.judging import calibrated, sample_of
+from elman.tasks.classification.learner import all_logits, network_for, new_learner
 from elman.tasks.classification.parts import ClassifierParts
-from elman.tasks.classification.rows import (
-    Rows,
-    TrainingRows,
-    as_rows,
-    as_series,
-    code_rows,
-    read_training_rows,
-    rows_to_predict,
-)
+from elman.tasks.classification.reading import as_rows, as_series, code_rows, rows_to_predict
 from elman.tasks.classification.scores import scores
 from elman.tasks.classification.settings import ClassifierHyperparameters, ClassifierSettings
 from elman.tasks.model_file import FORMAT, Stored, write_file
@@ -37,10 +30,7 @@ from elman.tasks.training import Progress, TrainingError, train, using_threads
 
 __all__ = ["Classifier"]
 
-_SAMPLES, _SAMPLE_TOKENS = 3, 24  # rows that are shown while training, and how much of each
-
-Ranking = list[tuple[str, float]]
-"""Labels with their probabilities, falling."""
+Ranking = list[tuple[str, float]]  # labels with their probabilities, falling
 
 
 class Classifier:
@@ -246,18 +236,17 @@ class Classifier:
         data = read_training_rows(inputs, targets, validation, given, plan.seed)
         tokens = None if data.coding is None else data.coding.cutter.kind
         steps = int(data.rows.inputs.lengths[data.learning].sum())
-        settings = given.completed(
-            Size(len(data.learning), steps, len(data.labels)), tokens=tokens, several=data.several
-        )
+        size = Size(len(data.learning), steps, len(data.labels))
+        settings = given.completed(size, tokens=tokens, several=data.several)
         facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
         if stored is not None and stored.description["data"] != facts["data"]:
             raise ValueError(
                 f"the rows are not those that {os.fspath(resume or '')} was made with; resume with the same"
             )
-        network = _network_for(data, settings, plan.seed)
+        network = network_for(data, settings, plan.seed)
         self.settings = settings
-        self._parts = ClassifierParts(network, data.labels, data.coding, 1.0)
-        learner = new_learner(network, data, settings, plan.seed, show=lambda: self._sample(data))
+        self._parts = parts = ClassifierParts(network, data.labels, data.coding, 1.0)
+        learner = new_learner(network, data, settings, plan.seed, show=lambda: sample_of(parts, data))
         run = Run()
         try:
             with using_threads(threads):
@@ -279,7 +268,9 @@ class Classifier:
             }
             network.eval()
             if run.best:
-                self._calibrate(data)
+                temperature, figures = calibrated(parts, data)
+                self._parts = parts._replace(temperature=temperature)
+                self.metrics |= figures
         return self
 
     def evaluate(self, data: Any, targets: Any = None) -> dict[str, Any]:
@@ -298,10 +289,8 @@ class Classifier:
 
         Raises
         ------
-        ValueError
-            If a row cannot be read, or there is none.
-        ModuleNotFoundError
-            If scikit-learn, which measures F1, is not installed.
+        ValueError, ModuleNotFoundError
+            If a row cannot be read, or there is none; if scikit-learn, which measures F1, is not installed.
 
         Warns
         -----
@@ -316,10 +305,8 @@ class Classifier:
         found = [rows.labels[row].tolist() for row in range(len(rows))]
         figures = scores(self._chances(all_logits(parts.network, rows)), found, settings.several)
         if unknown := figures["rows_of_unknown_labels"]:
-            noun, verb = ("rows have", "count") if unknown > 1 else ("row has", "counts")
-            warnings.warn(
-                f"{unknown:,} {noun} a label that the model does not know, and {verb} as mistaken", stacklevel=2
-            )
+            noun = "rows have" if unknown > 1 else "row has"
+            warnings.warn(f"{unknown:,} {noun} a label that the model does not know: mistaken", stacklevel=2)
         return figures
 
     def predict(self, inputs: Any, top: int | None = None) -> list[Ranking]:
@@ -338,10 +325,10 @@ class Classifier:
         list of list of (label, probability)
             For each row, falling.
         """
-        if top is not None and top < 1:
-            raise ValueError(f"top is {top}, expected at least 1")
+        _, parts = self._trained()
+        top = self._top(top)
         chances = self.probabilities(inputs)
-        return [self._ranking(row, top) for row in chances]
+        return [parts.ranking(row, top) for row in chances]
 
     def probabilities(self, inputs: Any) -> npt.NDArray[np.float64]:
         """The probability of every label, (R, K) in the order of `labels`; `inputs` as for `predict`.
@@ -349,10 +336,8 @@ class Classifier:
         Each row adds up to 1, or, of a model of several labels, each label has a probability by itself.
         """
         _, parts = self._trained()
-        found: npt.NDArray[np.float64] = self._chances(
-            all_logits(parts.network, rows_to_predict(inputs, parts.coding, parts.network.channels))
-        ).numpy()
-        return found
+        rows = rows_to_predict(inputs, parts.coding, parts.network.channels)
+        return self._chances(all_logits(parts.network, rows)).numpy()
 
     def initial_state(self) -> ClassifierState:
         """The state of a stream of which nothing was read: see `step`."""
@@ -404,7 +389,7 @@ class Classifier:
         else:
             tokens = torch.from_numpy(as_series(np.atleast_2d(piece), "piece"))
         logits, state = parts.network(tokens.unsqueeze(1), state=state)
-        return self._ranking(self._chances(logits).numpy()[0], top), state
+        return parts.ranking(self._chances(logits).numpy()[0], self._top(top)), state
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, whole or not at all; `elman.load` reads it.
@@ -453,72 +438,13 @@ class Classifier:
     def _trained(self) -> tuple[ClassifierSettings, ClassifierParts]:
         return trained(self.settings), trained(self._parts)
 
+    def _top(self, top: int | None) -> int | None:
+        """How many labels to say: one, or, where a row may have several, as many as are more probable than not."""
+        settings, _ = self._trained()
+        if top is not None and top < 1:
+            raise ValueError(f"top is {top}, expected at least 1")
+        return top or (None if settings.several else 1)
+
     def _chances(self, logits: Tensor) -> Tensor:
         settings, parts = self._trained()
         return probabilities(logits, parts.temperature, settings.several)
-
-    def _ranking(self, chances: npt.NDArray[np.float64], top: int | None) -> Ranking:
-        settings, parts = self._trained()
-        order = np.argsort(-chances, kind="stable")
-        if top is None and settings.several:
-            order = order[chances[order] > 0.5]
-        chosen = order[:top] if top or settings.several else order[:1]
-        return [(parts.labels[label], float(chances[label])) for label in chosen]
-
-    def _calibrate(self, data: TrainingRows) -> None:
-        """Fit the temperature on the validation rows, and say how the model does there."""
-        settings, parts = self._trained()
-        rows = data.judging[~data.judged.unknown(data.judging)]
-        logits = _logits_of(parts.network, data, rows)
-        K = parts.network.classes
-        targets = data.judged.many_targets(rows, K) if settings.several else data.judged.targets(rows)
-        wrong = mistaken(logits, data.judged, rows, settings.several)
-        temperature = fit_temperature(logits, targets)
-        self._parts = parts._replace(temperature=temperature)
-        self.metrics["validation_accuracy"] = float((~wrong).sum() / max(1, len(data.judging)))
-        self.metrics["temperature"] = temperature
-        if not settings.several:
-            for name, at in (("uncalibrated_error", 1.0), ("calibration_error", temperature)):
-                chances = probabilities(logits, at, several=False).max(1).values
-                self.metrics[name] = calibration_error(chances.numpy(), ~wrong)
-
-    @torch.no_grad()
-    def _sample(self, data: TrainingRows) -> str:
-        """Some of the rows that progress is judged by, and what the model says of them."""
-        _, parts = self._trained()
-        rows = data.judging[:: max(1, len(data.judging) // _SAMPLES)][:_SAMPLES]
-        chances = self._chances(_logits_of(parts.network, data, rows)).numpy()
-        shown = []
-        for row, chance in zip(rows, chances, strict=True):
-            said = ", ".join(f"{label} {p:.0%}" for label, p in self._ranking(chance, 1))
-            true = ", ".join(parts.labels[i] if i >= 0 else "?" for i in data.judged.labels[row])
-            shown.append(f"{_shown(data.judged, row, parts)} → {said} ({true})")
-        return "\n".join(shown)
-
-
-def _shown(rows: Rows, row: int, parts: ClassifierParts) -> str:
-    """The beginning of a row: of a text as far as its tokens are known, of a series its length."""
-    if parts.coding is None:
-        return f"{rows.inputs.lengths[row]} steps"
-    steps, _ = rows.batch(np.array([row]))
-    tokens = parts.coding.lexicon.tokens(steps[:_SAMPLE_TOKENS, 0])
-    kind = parts.coding.cutter.kind
-    text = " ".join(tokens) if kind == "words" else join(tokens, "bytes" if kind == "bytes" else "chars")
-    return "".join(c if c.isprintable() else " " for c in text) + ("…" if len(steps) > _SAMPLE_TOKENS else "")
-
-
-def _network_for(data: TrainingRows, settings: ClassifierSettings, seed: int) -> ClassifierNetwork:
-    """A new network of the sizes of the data; channels are measured in the units of the rows to learn from."""
-    if data.coding is not None:
-        return settings.new_network(len(data.labels), len(data.coding.lexicon), 0, seed)
-    mean, scale = data.units()
-    network = settings.new_network(len(data.labels), 0, len(mean), seed)
-    network.measure(torch.from_numpy(mean).float(), torch.from_numpy(scale).float())
-    return network
-
-
-@torch.no_grad()
-def _logits_of(network: ClassifierNetwork, data: TrainingRows, rows: npt.NDArray[np.int64]) -> Tensor:
-    """(len(rows), K) of some of the rows that progress is judged by."""
-    found = [network(*data.judged.batch(rows[start : start + 64]))[0] for start in range(0, len(rows), 64)]
-    return torch.cat(found) if found else torch.empty(0, network.classes)

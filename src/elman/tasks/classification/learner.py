@@ -14,7 +14,7 @@ from elman.tasks.batch_learner import BatchLearner, Score
 from elman.tasks.classification.rows import Rows, TrainingRows
 from elman.tasks.classification.settings import ClassifierSettings
 
-__all__ = ["ClassifierLoss", "all_logits", "label_weights", "new_learner"]
+__all__ = ["ClassifierLoss", "all_logits", "label_weights", "mistaken", "network_for", "new_learner"]
 
 Indices = npt.NDArray[np.int64]
 
@@ -47,6 +47,16 @@ class ClassifierLoss:
         wanted = wanted * (1 - self._smoothing) + self._smoothing / 2
         loss = F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=self._weights, reduction="sum")
         return loss / len(numbers)
+
+
+def network_for(data: TrainingRows, settings: ClassifierSettings, seed: int) -> ClassifierNetwork:
+    """A new network of the sizes of the data; channels are measured in the units of the rows to learn from."""
+    if data.coding is not None:
+        return settings.new_network(len(data.labels), len(data.coding.lexicon), 0, seed)
+    mean, scale = data.units()
+    network = settings.new_network(len(data.labels), 0, len(mean), seed)
+    network.measure(torch.from_numpy(mean).float(), torch.from_numpy(scale).float())
+    return network
 
 
 def new_learner(

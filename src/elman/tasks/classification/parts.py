@@ -2,6 +2,9 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from elman.models.classifier import ClassifierNetwork
 from elman.tasks.classification.coding import Coding
 from elman.tasks.classification.settings import ClassifierSettings
@@ -26,6 +29,12 @@ class ClassifierParts(NamedTuple):
             "channels": self.network.channels,
             "temperature": self.temperature,
         }
+
+    def ranking(self, chances: npt.NDArray[np.float64], top: int | None) -> list[tuple[str, float]]:
+        """The labels with their probabilities, falling: the first `top`, or, without, those above a half."""
+        order = np.argsort(-chances, kind="stable")
+        chosen = order[chances[order] > 0.5] if top is None else order[:top]
+        return [(self.labels[label], float(chances[label])) for label in chosen]
 
     @classmethod
     def from_stored(cls, stored: Stored, settings: ClassifierSettings) -> "ClassifierParts":
