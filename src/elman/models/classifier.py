@@ -31,6 +31,7 @@ POOLINGS = ("last", "mean", "max")
 
 _MULTIPLIER = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed number: Fibonacci hashing (Knuth)
 _TOP_BITS = 40  # of the 64 are the hash: a table has less than 2²³ buckets
+_GAIN = float(__import__("os").environ.get("GAIN", "5"))
 _LOWEST = -torch.finfo(torch.float32).max  # no hidden value is as low: a maximum over nothing so far
 
 
@@ -62,6 +63,8 @@ class ClassifierMasks(NamedTuple):
     """(N, D·H) factors of the vector over time."""
     grams: Tensor | None = None
     """(T, N, n) bool: True where an n-gram is left out of the bag."""
+    paths: Tensor | None = None
+    """(2, N, 1) factors, 0 or 1, of what encoder and bag say of a row; never both 0."""
 
 
 class ClassifierNetwork(nn.Module):
@@ -87,9 +90,13 @@ class ClassifierNetwork(nn.Module):
     buckets
         B, a power of 2: the n-grams of two and more tokens share so many places by a hash.
     dropout
-        Part of the inputs' and of the pooled numbers that `masks` blanks.
+        Part of the inputs' and of the pooled numbers that `masks` blanks, and of the n-grams that it takes out of the
+        bag.
     token_dropout
-        Part of the tokens that `masks` makes "other", and of the n-grams that it takes out of the bag.
+        Part of the tokens that `masks` makes "other" for the encoder.
+    path_dropout
+        Part of the rows for which `masks` silences the encoder, and of as many the bag, at most a half, so that each
+        learns to answer alone.
 
     Raises
     ------
@@ -130,11 +137,13 @@ class ClassifierNetwork(nn.Module):
         buckets: int = 1 << 16,
         dropout: float = 0.0,
         token_dropout: float = 0.0,
+        path_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         _check(classes, vocabulary, channels, embedding, pooling, ngrams, buckets)
         self.classes, self.vocabulary, self.channels, self.pooling = classes, vocabulary, channels, pooling
         self.ngrams, self.buckets, self.dropout, self.token_dropout = ngrams, buckets, dropout, token_dropout
+        self.path_dropout = path_dropout
         self.embedding = nn.Embedding(vocabulary, embedding) if vocabulary else None
         self.width = embedding if vocabulary else channels
         self.encoder = Encoder(
@@ -184,16 +193,22 @@ class ClassifierNetwork(nn.Module):
             drawn = self.output.weight.new_empty(shape)
             return drawn.bernoulli_(keep, generator=generator).div_(keep) if self.dropout else None
 
-        def blanks(*shape: int) -> Tensor | None:
-            wanted = self.token_dropout and self.vocabulary and 0 not in shape
-            return torch.rand(shape, generator=generator) < self.token_dropout if wanted else None
+        def blanks(part: float, *shape: int) -> Tensor | None:
+            wanted = part and self.vocabulary and 0 not in shape
+            return torch.rand(shape, generator=generator) < part if wanted else None
 
         return ClassifierMasks(
-            blanks(steps, batch),
+            blanks(self.token_dropout, steps, batch),
             factors(1, batch, self.width),
             factors(batch, self.encoder.output_size),
-            blanks(steps, batch, self.ngrams),
+            blanks(self.dropout, steps, batch, self.ngrams),
+            self._paths(batch, generator) if self.path_dropout and self.ngrams else None,
         )
+
+    def _paths(self, batch: int, generator: torch.Generator | None) -> Tensor:
+        chance = torch.rand(batch, 1, generator=generator)
+        kept = torch.stack((chance >= self.path_dropout, chance < 1 - self.path_dropout))
+        return kept.to(self.output.weight)
 
     def forward(
         self,
@@ -309,10 +324,13 @@ class ClassifierNetwork(nn.Module):
         some = (state.steps > 0).unsqueeze(1)
         vector = state.pooled / state.steps.clamp(min=1).unsqueeze(1) if self.pooling == "mean" else state.pooled
         vector = torch.where(some, vector, 0.0)
-        logits: Tensor = self.output(vector if masks.outputs is None else vector * masks.outputs)
+        vector = vector if masks.outputs is None else vector * masks.outputs
         if self.bag is None:
-            return logits
-        return logits + state.bag * state.grams.to(state.bag).clamp(min=1).rsqrt().unsqueeze(1)
+            return self.output(vector)  # type: ignore[no-any-return]
+        bag = state.bag * (_GAIN * state.grams.to(state.bag).clamp(min=1).rsqrt().unsqueeze(1))
+        if masks.paths is not None:
+            vector, bag = vector * masks.paths[0], bag * masks.paths[1]
+        return self.output(vector) + bag  # type: ignore[no-any-return]
 
     def _check_input(self, input: Tensor, state: ClassifierState | None) -> None:
         if state is not None and self.encoder.bidirectional:

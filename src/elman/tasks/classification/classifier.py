@@ -70,8 +70,9 @@ class Classifier:
         Entries of the table of tokens at most.
     class_weights
         ``"balanced"``: rare labels count more; or a weight for each label.  None: all rows count alike.
-    dropout, token_dropout, smoothing
-        Part of the numbers that training blanks, of the tokens, and of the labels' probability that it spreads.
+    dropout, token_dropout, path_dropout, smoothing
+        Part of the numbers that training blanks, of the tokens, of the rows for which encoder or bag is silent, and of
+        the labels' probability that it spreads.
     batch, longest, passes, learning_rate
         Rows of a training step, steps of a row that training reads, passes over the data that a timed run makes at
         most, and the highest rate of the schedule.
@@ -132,6 +133,7 @@ class Classifier:
         class_weights: str | Mapping[str, float] | None = None,
         dropout: float | None = None,
         token_dropout: float | None = None,
+        path_dropout: float | None = None,
         smoothing: float | None = None,
         batch: int | None = None,
         longest: int | None = None,
@@ -159,6 +161,7 @@ class Classifier:
             class_weights=class_weights,
             dropout=dropout,
             token_dropout=token_dropout,
+            path_dropout=path_dropout,
             smoothing=smoothing,
             batch=batch,
             longest=longest,
