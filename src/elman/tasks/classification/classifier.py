@@ -41,7 +41,7 @@ class Classifier:
     Parameters
     ----------
     text, label, series
-        Columns of a table, or keys of JSON lines (`elman.data.labelled.RowFormat`): of files alone.
+        Columns of a table, or keys of JSON lines (`elman.data.labelled.RowFormat`).
     several
         Whether a row may have several labels, or none; each then gets a probability by itself.  None: if one has.
     tokens
@@ -209,8 +209,9 @@ class Classifier:
         targets
             Of a list: the label of each row, a str, a whole number or a bool, or a list of several.
         validation
-            Other data to judge progress by, a path or a pair of lists (inputs, targets).  None holds a tenth of the
-            rows out, drawn from the seed, of each label its share.  The temperature is fitted on them, too.
+            Other data to judge progress by, a path or a pair of lists (inputs, targets).  None holds rows out: a tenth,
+            at most 500 and a hundredth, drawn from the seed, of each label its share.  The temperature is fitted on
+            them, too.
         time
             Budget; the run ends earlier when it has made `passes` passes over the rows.
         epochs, seed, resume, checkpoint, checkpoint_every, threads, progress, log
@@ -262,13 +263,9 @@ class Classifier:
         finally:
             self.history = run.history
             judged = int(data.judged.inputs.lengths[data.judging].sum())
-            self.metrics = {
-                **run.figures(judged),
-                "rows": len(data.learning),
-                "validation_rows": len(data.judging),
-                "epochs": run.step / learner.steps_per_epoch,
-                "seed": plan.seed,
-            }
+            sizes = {"rows": len(data.learning), "validation_rows": len(data.judging)}
+            epochs = run.step / learner.steps_per_epoch
+            self.metrics = {**run.figures(judged), **sizes, "epochs": epochs, "seed": plan.seed}
             network.eval()
             if run.best:
                 temperature, figures = calibrated(parts, data)
@@ -298,7 +295,7 @@ class Classifier:
         Warns
         -----
         UserWarning
-            If rows have labels that training did not meet; they count as mistakes.
+            If rows have labels that training did not meet; they are mistakes.
         """
         settings, parts = self._trained()
         reading = as_rows(data, targets, settings.form, "data")

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from elman.tasks.classification.settings import ClassifierHyperparameters
 __all__ = ["read_training_rows"]
 
 _LOOKED_AT = 1000  # rows that the kind of tokens is chosen by
+_JUDGED = 500  # rows that are enough to judge by, with a hundredth of all
 _SUBWORDS = 8000  # pieces at most
 _SUBWORD_TEXT = 10_000_000  # characters that they are learnt from
 
@@ -30,8 +32,8 @@ def read_training_rows(
 ) -> TrainingRows:
     """Read the rows to learn from and to judge progress by.
 
-    Without others a tenth of the rows is held out, drawn from `seed`, of each label its share; of labels with fewer
-    than ten rows none may be.
+    Without others a tenth of the rows, at most 500 and a hundredth, is held out, drawn from `seed`, of each label its
+    share; of labels with few rows none may be.
 
     Raises
     ------
@@ -70,7 +72,7 @@ class _Collector:
         self._cutter, self._several = cutter, several
         self._tokens: dict[str, int] = {}
         self._labels: dict[str, int] = {}
-        self._row_labels: list[list[int]] = []
+        self._numbers, self._counts = array("i"), array("i")  # of the labels of all rows, and how many of each
         self._without = ""  # place of the first row without a label
 
     def collect(self, reading: Iterator[Labelled]) -> Rows:
@@ -80,7 +82,7 @@ class _Collector:
             head, channels = _first_of_some_steps(reading)
             measured = self._measured(itertools.chain(head, reading), channels)
             inputs = Ragged.collect(measured, np.float32, (channels,))
-        return Rows(inputs, Ragged.collect(self._row_labels))
+        return Rows(inputs, Ragged(np.array(self._numbers, np.int32), np.array(self._counts, np.int64)))
 
     def numbered(self, rows: Rows) -> tuple[tuple[str, ...], Rows, bool]:
         """The labels in order, the rows with their numbers in that order, and whether a row has several."""
@@ -131,7 +133,8 @@ class _Collector:
             self._without = row.place
         if len(row.labels) > 1 and self._several is False:
             raise ValueError(f"{row.place}: {number_of_labels(row)}, expected one")
-        self._row_labels.append(sorted(self._labels.setdefault(label, len(self._labels)) for label in row.labels))
+        self._numbers.extend(self._labels.setdefault(label, len(self._labels)) for label in row.labels)
+        self._counts.append(len(row.labels))
 
 
 def _first_of_some_steps(reading: Iterator[Labelled]) -> tuple[list[Labelled], int]:
@@ -174,16 +177,18 @@ def _until(texts: Iterator[str]) -> Iterator[str]:
 
 
 def _held_out(labels: Ragged, seed: int) -> Indices:
-    """Numbers of a tenth of the rows, of each first label its share; at least one."""
+    """Numbers of the rows to judge by: a tenth, of many rows less, of each first label its share; at least one."""
+    R = len(labels)
+    wanted = max(1, min(R // 10, _JUDGED + R // 100))
     chance = np.random.default_rng((seed, len(labels)))
     first = np.array([int(labels[row][0]) if len(labels[row]) else -1 for row in range(len(labels))])
     order = chance.permutation(len(labels))
     order = order[np.argsort(first[order], kind="stable")]  # label after label, in each at random
     starts = np.flatnonzero(np.diff(first[order], prepend=-2))
     sizes = np.diff([*starts, len(order)])
-    chosen = [order[start : start + size // 10] for start, size in zip(starts, sizes, strict=True)]
+    chosen = [order[start : start + size * wanted // R] for start, size in zip(starts, sizes, strict=True)]
     held = np.concatenate(chosen) if any(map(len, chosen)) else np.empty(0, np.int64)
-    missing = max(1, len(labels) // 10) - len(held)  # of labels with few rows, at random
+    missing = wanted - len(held)  # of labels with few rows, at random
     if missing > 0:
         counts = np.repeat(sizes, sizes)
         spare = np.setdiff1d(order[counts > 1] if (counts > 1).any() else order, held)

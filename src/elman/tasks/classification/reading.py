@@ -2,6 +2,7 @@
 
 import json
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -57,11 +58,12 @@ def code_rows(
 ) -> Rows:
     """Number the rows of other data by the tables of a model."""
     number = {label: index for index, label in enumerate(labels)}
-    targets: list[list[int]] = []
+    numbers, counts = array("i"), array("i")
 
     def inputs() -> Iterator[npt.NDArray[Any]]:
         for row in reading:
-            targets.append(sorted(number.get(label, -1) for label in row.labels))
+            numbers.extend(number.get(label, -1) for label in row.labels)
+            counts.append(len(row.labels))
             if not several and len(row.labels) != 1:
                 raise ValueError(f"{row.place}: {number_of_labels(row)}; the model gives one to each row")
             if coding is not None:
@@ -73,7 +75,7 @@ def code_rows(
 
     shape = () if coding is not None else (channels,)
     found = Ragged.collect(inputs(), np.int32 if coding is not None else np.float32, shape)
-    return Rows(found, Ragged.collect(targets))
+    return Rows(found, Ragged(np.array(numbers, np.int32), np.array(counts, np.int64)))
 
 
 def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Rows:

@@ -13,6 +13,7 @@ from elman.tasks.classification.coding import Coding
 
 __all__ = ["Rows", "TrainingRows"]
 
+_ROUNDING = 1e-6  # a channel whose values differ by less, in units of their mean, is constant
 _BLOCK = 1 << 22  # numbers that are hashed at once
 
 Indices = npt.NDArray[np.int64]
@@ -25,7 +26,7 @@ class Rows:
     inputs: Ragged
     """Indices of tokens, or vectors of C channels."""
     labels: Ragged
-    """Numbers of the labels of each row, rising; -1 for one that the training rows have not."""
+    """Numbers of the labels of each row; -1 for one that the training rows have not."""
     table: Indices | None = None
     """(…,) what the indices of `inputs` stand for in the lexicon; None: for themselves."""
 
@@ -74,14 +75,14 @@ class TrainingRows:
     def units(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Mean and standard deviation of each channel of the series to learn from, (C,); 1 for one that is constant."""
         inputs = self.rows.inputs
-        mean, steps = np.zeros(inputs.values.shape[1]), max(1, int(inputs.lengths[self.learning].sum()))
+        total, steps = np.zeros(inputs.values.shape[1]), max(1, int(inputs.lengths[self.learning].sum()))
         for row in self.learning:
-            mean += inputs[row].sum(0, np.float64) / steps
-        squares = np.zeros_like(mean)
+            total += inputs[row].sum(0, np.float64)
+        mean, squares = total / steps, np.zeros_like(total)
         for row in self.learning:
-            squares += np.square(inputs[row] - mean).sum(0) / steps
-        scale = np.sqrt(squares)
-        return mean, np.where(scale > 0, scale, 1.0)
+            squares += np.square(inputs[row] - mean).sum(0)
+        scale = np.sqrt(squares / steps)
+        return mean, np.where(scale > _ROUNDING * np.abs(mean), scale, 1.0)
 
     def fingerprint(self) -> str:
         """A number that tells one set of rows from another."""
