@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elman.models import ENCODERS, ClassifierNetwork
-from elman.models.classifier import POOLINGS, ClassifierMasks
+from elman.models.classifier import POOLINGS
 
 T, N, V, C, K = 9, 4, 11, 3, 5
 LENGTHS = [9, 4, 0, 1]
@@ -161,19 +161,6 @@ def test_masks_blank_what_they_say(close: Callable[..., float]) -> None:
     changed = x.masked_fill(masks.tokens, 0)  # type: ignore[arg-type]
     close(made_plain(x, masks=only)[0], made_plain(changed)[0], "value")
     assert all(mask is None for mask in network().masks(T, N))
-
-
-def test_a_silent_path_says_nothing(close: Callable[..., float]) -> None:
-    made, x = network(path_dropout=0.3), tokens()
-    drawn = made.masks(1, 3000, torch.Generator().manual_seed(0)).paths
-    assert drawn is not None
-    assert drawn.sum(0).min() == 1, "one of the two always speaks"
-    assert drawn.mean(1).flatten().tolist() == pytest.approx([0.7, 0.7], abs=0.05)
-    encoder, bag = torch.tensor([[1.0], [0.0]]).double(), torch.tensor([[0.0], [1.0]]).double()
-    alone, other = (
-        made(x, masks=ClassifierMasks(paths=paths.unsqueeze(1).expand(2, N, 1)))[0] for paths in (encoder, bag)
-    )
-    close(alone + other - made.output.bias, made(x)[0], "value")
 
 
 @pytest.mark.parametrize(

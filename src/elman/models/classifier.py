@@ -31,7 +31,8 @@ POOLINGS = ("last", "mean", "max")
 
 _MULTIPLIER = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed number: Fibonacci hashing (Knuth)
 _TOP_BITS = 40  # of the 64 are the hash: a table has less than 2²³ buckets
-_GAIN = float(__import__("os").environ.get("GAIN", "5"))
+_GAIN = 5.0  # of the bag: its weights learn as many times faster than the encoder's
+_ALPHABET = 512  # tokens: of more of them some are seldom seen, and a first vector of full length would be noise
 _LOWEST = -torch.finfo(torch.float32).max  # no hidden value is as low: a maximum over nothing so far
 
 
@@ -63,8 +64,6 @@ class ClassifierMasks(NamedTuple):
     """(N, D·H) factors of the vector over time."""
     grams: Tensor | None = None
     """(T, N, n) bool: True where an n-gram is left out of the bag."""
-    paths: Tensor | None = None
-    """(2, N, 1) factors, 0 or 1, of what encoder and bag say of a row; never both 0."""
 
 
 class ClassifierNetwork(nn.Module):
@@ -94,9 +93,6 @@ class ClassifierNetwork(nn.Module):
         bag.
     token_dropout
         Part of the tokens that `masks` makes "other" for the encoder.
-    path_dropout
-        Part of the rows for which `masks` silences the encoder, and of as many the bag, at most a half, so that each
-        learns to answer alone.
 
     Raises
     ------
@@ -137,13 +133,11 @@ class ClassifierNetwork(nn.Module):
         buckets: int = 1 << 16,
         dropout: float = 0.0,
         token_dropout: float = 0.0,
-        path_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         _check(classes, vocabulary, channels, embedding, pooling, ngrams, buckets)
         self.classes, self.vocabulary, self.channels, self.pooling = classes, vocabulary, channels, pooling
         self.ngrams, self.buckets, self.dropout, self.token_dropout = ngrams, buckets, dropout, token_dropout
-        self.path_dropout = path_dropout
         self.embedding = nn.Embedding(vocabulary, embedding) if vocabulary else None
         self.width = embedding if vocabulary else channels
         self.encoder = Encoder(
@@ -160,7 +154,7 @@ class ClassifierNetwork(nn.Module):
     @torch.no_grad()
     def _reset(self) -> None:
         if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight, std=float(__import__("os").environ.get("STD", "0.1")))
+            nn.init.normal_(self.embedding.weight, std=1.0 if self.vocabulary <= _ALPHABET else 0.1)
             self.embedding.weight[0] = 0.0  # "other" says nothing until training says what it means
         if self.bag is not None:
             nn.init.zeros_(self.bag.weight)
@@ -202,13 +196,7 @@ class ClassifierNetwork(nn.Module):
             factors(1, batch, self.width),
             factors(batch, self.encoder.output_size),
             blanks(self.dropout, steps, batch, self.ngrams),
-            self._paths(batch, generator) if self.path_dropout and self.ngrams else None,
         )
-
-    def _paths(self, batch: int, generator: torch.Generator | None) -> Tensor:
-        chance = torch.rand(batch, 1, generator=generator)
-        kept = torch.stack((chance >= self.path_dropout, chance < 1 - self.path_dropout))
-        return kept.to(self.output.weight)
 
     def forward(
         self,
@@ -328,8 +316,6 @@ class ClassifierNetwork(nn.Module):
         if self.bag is None:
             return self.output(vector)  # type: ignore[no-any-return]
         bag = state.bag * (_GAIN * state.grams.to(state.bag).clamp(min=1).rsqrt().unsqueeze(1))
-        if masks.paths is not None:
-            vector, bag = vector * masks.paths[0], bag * masks.paths[1]
         return self.output(vector) + bag  # type: ignore[no-any-return]
 
     def _check_input(self, input: Tensor, state: ClassifierState | None) -> None:

@@ -70,9 +70,9 @@ class Classifier:
         Entries of the table of tokens at most.
     class_weights
         ``"balanced"``: rare labels count more; or a weight for each label.  None: all rows count alike.
-    dropout, token_dropout, path_dropout, smoothing
-        Part of the numbers that training blanks, of the tokens, of the rows for which encoder or bag is silent, and of
-        the labels' probability that it spreads.
+    dropout, token_dropout, smoothing
+        Part of the numbers, and of the bag's n-grams, that training blanks, of the tokens, and of the probability of
+        labels that it spreads.
     batch, longest, passes, learning_rate
         Rows of a training step, steps of a row that training reads, passes over the data that a timed run makes at
         most, and the highest rate of the schedule.
@@ -133,7 +133,6 @@ class Classifier:
         class_weights: str | Mapping[str, float] | None = None,
         dropout: float | None = None,
         token_dropout: float | None = None,
-        path_dropout: float | None = None,
         smoothing: float | None = None,
         batch: int | None = None,
         longest: int | None = None,
@@ -161,7 +160,6 @@ class Classifier:
             class_weights=class_weights,
             dropout=dropout,
             token_dropout=token_dropout,
-            path_dropout=path_dropout,
             smoothing=smoothing,
             batch=batch,
             longest=longest,
@@ -264,8 +262,8 @@ class Classifier:
             self.history = run.history
             judged = int(data.judged.inputs.lengths[data.judging].sum())
             sizes = {"rows": len(data.learning), "validation_rows": len(data.judging)}
-            epochs = run.step / learner.steps_per_epoch
-            self.metrics = {**run.figures(judged), **sizes, "epochs": epochs, "seed": plan.seed}
+            passed = run.step / learner.steps_per_epoch
+            self.metrics = {**run.figures(judged), **sizes, "epochs": passed, "seed": plan.seed}
             network.eval()
             if run.best:
                 temperature, figures = calibrated(parts, data)

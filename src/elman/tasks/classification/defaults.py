@@ -28,7 +28,6 @@ class ClassifierChoice:
     vocabulary: int
     dropout: float
     token_dropout: float
-    path_dropout: float
     smoothing: float
     batch: int
     longest: int
@@ -46,7 +45,7 @@ def defaults_for(size: Size, tokens: str | None) -> ClassifierChoice:
         buckets //= 2
     batch = max(8, min(64, size.rows // 100))
     if tokens is None:
-        return ClassifierChoice(64, 1, 0, 1024, 2, 0.2, 0.0, 0.0, 0.0, batch, 1024, 150, 2e-3)
+        return ClassifierChoice(64, 1, 0, 1024, 2, 0.2, 0.0, 0.0, batch, 1024, 150, 2e-3)
     return ClassifierChoice(
         hidden=128,
         embedding=128,
@@ -55,7 +54,6 @@ def defaults_for(size: Size, tokens: str | None) -> ClassifierChoice:
         vocabulary=50_000,
         dropout=0.5,
         token_dropout=0.1,
-        path_dropout=0.25,
         smoothing=0.0,
         batch=batch,
         longest=1024,

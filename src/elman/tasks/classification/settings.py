@@ -42,7 +42,6 @@ class ClassifierSettings:
     class_weights: str | dict[str, float] | None  # of the loss
     dropout: float
     token_dropout: float
-    path_dropout: float  # part of the rows for which encoder, or bag, says nothing in training
     smoothing: float  # part of a label's probability that the loss gives to all classes alike
     batch: int  # N, rows of a training step
     longest: int  # steps of a row that training reads
@@ -69,7 +68,6 @@ class ClassifierSettings:
                 buckets=self.buckets,
                 dropout=self.dropout,
                 token_dropout=self.token_dropout,
-                path_dropout=self.path_dropout,
             )
 
     @property
@@ -102,7 +100,6 @@ class ClassifierHyperparameters:
     class_weights: str | Mapping[str, float] | None = None
     dropout: float | None = None
     token_dropout: float | None = None
-    path_dropout: float | None = None
     smoothing: float | None = None
     batch: int | None = None
     longest: int | None = None
@@ -124,7 +121,6 @@ class ClassifierHyperparameters:
             raise ValueError(f"buckets is {self.buckets}, expected a power of 2")
         for name in ("dropout", "token_dropout", "smoothing"):
             check_number(name, getattr(self, name), lambda value: 0 <= value < 1, "from 0 up to, not including, 1")
-        check_number("path_dropout", self.path_dropout, lambda value: 0 <= value <= 0.5, "from 0 to 0.5")
         check_number("learning_rate", self.learning_rate, lambda value: 0 < value < math.inf, "more than 0")
         _check_weights(self.class_weights)
 
