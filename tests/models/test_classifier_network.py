@@ -1,5 +1,6 @@
 """The network of a classifier: padding, parts and steps change nothing; the pooling and the bag are what they say."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -91,17 +92,22 @@ def test_the_pooling_by_a_loop(pooling: str, bidirectional: bool, close: Callabl
 
 def test_the_bag_by_a_loop(close: Callable[..., float]) -> None:
     made, x = network(ngrams=3), tokens()
+    counts = torch.randint(0, 5, made.rarity.shape, generator=torch.Generator().manual_seed(4))
+    made.weigh(counts, total=10)
+    assert made.rarity.min() == 0
+    assert made.rarity[counts == 4].tolist() == pytest.approx([1 + math.log(11 / 5)] * int((counts == 4).sum()))
     with torch.no_grad():
         for parameter in [*made.encoder.parameters(), *made.output.parameters()]:
             parameter.zero_()
     logits, _ = made(x, LENGTHS)
     for row, length in enumerate(LENGTHS):
-        places = []
+        places: list[int] = []
         for t in range(length):
             for n in (1, 2, 3):
                 gram = [int(x[i, row]) if i >= 0 else -1 for i in range(t - n + 1, t + 1)]
                 places.append(gram[0] if n == 1 else hashed(gram))
-        total = 5 * made.bag.weight[places].sum(0) / max(1, len(places)) ** 0.5  # type: ignore[union-attr]
+        rarity = made.rarity[places]
+        total = 15 * (rarity @ made.bag.weight[places]) / max(1e-6, rarity.square().sum()) ** 0.5  # type: ignore[union-attr]
         close(logits[row], total, "value", f"row {row}")
 
 

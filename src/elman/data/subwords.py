@@ -32,7 +32,7 @@ class Subwords:
     --------
     >>> pieces = Subwords.learn(["low lower lowest"] * 10, size=270)
     >>> pieces.cut("lowest slow")
-    ['low', 'est', 'Ġ', 's', 'low']
+    ['low', 'e', 'st', 'Ġ', 's', 'low']
     """
 
     def __init__(self, text: str) -> None:

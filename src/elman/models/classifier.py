@@ -31,7 +31,7 @@ POOLINGS = ("last", "mean", "max")
 
 _MULTIPLIER = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed number: Fibonacci hashing (Knuth)
 _TOP_BITS = 40  # of the 64 are the hash: a table has less than 2²³ buckets
-_GAIN = 5.0  # of the bag: its weights learn as many times faster than the encoder's
+_GAIN = 15.0  # of the bag: its weights learn as many times faster than the encoder's
 _ALPHABET = 512  # tokens: of more of them some are seldom seen, and a first vector of full length would be noise
 _LOWEST = -torch.finfo(torch.float32).max  # no hidden value is as low: a maximum over nothing so far
 
@@ -48,9 +48,9 @@ class ClassifierState(NamedTuple):
     before: Tensor
     """(N, n - 1) int64: the last tokens, the beginnings of n-grams to come; -1 before the first."""
     bag: Tensor
-    """(N, K): sum of the n-grams' weights."""
-    grams: Tensor
-    """(N,) int64: how many."""
+    """(N, K): sum of the n-grams' weights, each times its rarity."""
+    squares: Tensor
+    """(N,): sum of the squares of their rarities."""
 
 
 class ClassifierMasks(NamedTuple):
@@ -101,10 +101,10 @@ class ClassifierNetwork(nn.Module):
 
     Notes
     -----
-    The bag's sum is divided by the square root of the number of its n-grams: what a linear classifier over vectors of
-    length one does, for counts that are mostly one.  Hashed n-grams are those of Joulin et al., Bag of tricks for
-    efficient text classification, 2016; a linear path beside a deep one is that of Cheng et al., Wide and deep
-    learning, 2016.  Recurrent weights start orthogonal, forget gates open.
+    The bag is a linear classifier over TF-IDF vectors of length one (`weigh` sets the rarities), whose n-grams are
+    hashed as those of Joulin et al., Bag of tricks for efficient text classification, 2016; an n-gram that is there
+    twice counts twice.  A linear path beside a deep one is that of Cheng et al., Wide and deep learning, 2016.
+    Recurrent weights start orthogonal, forget gates open.
 
     Examples
     --------
@@ -145,8 +145,10 @@ class ClassifierNetwork(nn.Module):
         )
         self.output = nn.Linear(self.encoder.output_size, classes)
         self.bag = nn.Embedding(vocabulary + (buckets if ngrams > 1 else 0) + 1, classes) if ngrams else None
+        self.register_buffer("rarity", torch.ones(self.bag.num_embeddings if self.bag is not None else 0))
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("scale", torch.ones(channels))
+        self.rarity: Tensor
         self.mean: Tensor
         self.scale: Tensor
         self._reset()
@@ -166,6 +168,19 @@ class ClassifierNetwork(nn.Module):
         self.mean.copy_(mean)
         self.scale.copy_(scale)
 
+    def weigh(self, rows: Tensor, total: int) -> None:
+        """Set how rare each n-gram is: ln((1 + R) / (1 + r)) + 1 for one that is in r of R = `total` rows.
+
+        Parameters
+        ----------
+        rows
+            (V + B + 1,) r of each of the `places`.  What is in no row does not count at all.
+        total
+            R.
+        """
+        rarity = torch.log((1 + total) / (1 + rows.double())) + 1
+        self.rarity.copy_(rarity * (rows > 0))
+
     def initial_state(self, batch: int) -> ClassifierState:
         """Of N = `batch` streams of which nothing was read."""
         zeros, whole = self.output.weight.new_zeros, torch.zeros(batch, dtype=torch.int64)
@@ -176,7 +191,7 @@ class ClassifierNetwork(nn.Module):
             steps=whole,
             before=torch.full((batch, max(0, self.ngrams - 1)), -1),
             bag=zeros(batch, self.classes),
-            grams=whole.clone(),
+            squares=zeros(batch),
         )
 
     def masks(self, steps: int, batch: int, generator: torch.Generator | None = None) -> ClassifierMasks:
@@ -237,9 +252,9 @@ class ClassifierNetwork(nn.Module):
         masks = masks or ClassifierMasks()
         state = state or self.initial_state(N)
         outputs, encoded = self.encoder(self._vectors(input, masks), state.encoder, rows)
-        bag, grams, before = self._read_bag(input, rows, state, masks)
+        bag, squares, before = self._read_bag(input, rows, state, masks)
         steps = state.steps + rows
-        after = ClassifierState(encoded, self._pool(outputs, rows, state.pooled), steps, before, bag, grams)
+        after = ClassifierState(encoded, self._pool(outputs, rows, state.pooled), steps, before, bag, squares)
         return self._logits(after, masks), after
 
     def step(self, x: Tensor, state: ClassifierState) -> tuple[Tensor, ClassifierState]:
@@ -281,22 +296,28 @@ class ClassifierNetwork(nn.Module):
     def _read_bag(
         self, input: Tensor, lengths: Tensor, state: ClassifierState, masks: ClassifierMasks
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The sums of the n-grams' weights, how many there were, and the last n - 1 tokens."""
+        """The sums of the n-grams' weights and of their squared rarities, and the last n - 1 tokens."""
         if self.bag is None or not len(input):
-            return state.bag, state.grams, state.before
-        T, N = input.shape
-        n = self.ngrams
-        read = torch.cat((state.before.T, input))  # (n - 1 + T, N)
-        places = torch.stack([input, *(self._hashed(read, length) for length in range(2, n + 1))], 2)  # (T, N, n)
-        nothing = self.bag.num_embeddings - 1
-        left_out = (torch.arange(T).unsqueeze(1) >= lengths).unsqueeze(2)
+            return state.bag, state.squares, state.before
+        places = self.places(input, lengths, state.before)
         if masks.grams is not None:
-            left_out = left_out | masks.grams
-        places = places.masked_fill(left_out, nothing).transpose(0, 1).reshape(N, T * n)
-        weights = F.embedding_bag(places, self.bag.weight, mode="sum", padding_idx=nothing)
-        ends = lengths + torch.arange(n - 1).unsqueeze(1)  # of the n - 1 last rows of `read`
-        before = read.gather(0, ends).T
-        return state.bag + weights, state.grams + (places != nothing).sum(1), before
+            places = places.masked_fill(masks.grams.transpose(0, 1).reshape(places.shape), len(self.rarity) - 1)
+        rarity = self.rarity[places].masked_fill(places == len(self.rarity) - 1, 0.0)
+        weights = F.embedding_bag(places, self.bag.weight, mode="sum", per_sample_weights=rarity)
+        ends = lengths + torch.arange(self.ngrams - 1).unsqueeze(1)  # of the last n - 1 tokens of each row
+        before = torch.cat((state.before.T, input)).gather(0, ends).T
+        return state.bag + weights, state.squares + rarity.square().sum(1), before
+
+    def places(self, input: Tensor, lengths: Tensor, before: Tensor) -> Tensor:
+        """Where the n-grams of tokens (T, N) stand in the table of the bag: (N, T·n), the last place for none.
+
+        `before` (N, n - 1) are the tokens before the first step, -1 where there are none.
+        """
+        (T, N), n = input.shape, self.ngrams
+        read = torch.cat((before.T, input))  # (n - 1 + T, N)
+        found = torch.stack([input, *(self._hashed(read, length) for length in range(2, n + 1))], 2)  # (T, N, n)
+        beyond = (torch.arange(T).unsqueeze(1) >= lengths).unsqueeze(2)
+        return found.masked_fill(beyond, len(self.rarity) - 1).transpose(0, 1).reshape(N, T * n)
 
     def _hashed(self, read: Tensor, length: int) -> Tensor:
         """The places in the table of the n-grams of one length that end at each step, (T, N)."""
@@ -315,7 +336,7 @@ class ClassifierNetwork(nn.Module):
         vector = vector if masks.outputs is None else vector * masks.outputs
         if self.bag is None:
             return self.output(vector)  # type: ignore[no-any-return]
-        bag = state.bag * (_GAIN * state.grams.to(state.bag).clamp(min=1).rsqrt().unsqueeze(1))
+        bag = state.bag * (_GAIN * state.squares.clamp(min=1e-6).rsqrt().unsqueeze(1))
         return self.output(vector) + bag  # type: ignore[no-any-return]
 
     def _check_input(self, input: Tensor, state: ClassifierState | None) -> None:

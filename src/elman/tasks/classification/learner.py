@@ -52,11 +52,27 @@ class ClassifierLoss:
 def network_for(data: TrainingRows, settings: ClassifierSettings, seed: int) -> ClassifierNetwork:
     """A new network of the sizes of the data; channels are measured in the units of the rows to learn from."""
     if data.coding is not None:
-        return settings.new_network(len(data.labels), len(data.coding.lexicon), 0, seed)
+        network = settings.new_network(len(data.labels), len(data.coding.lexicon), 0, seed)
+        if settings.ngrams:
+            _weigh(network, data, settings.longest)
+        return network
     mean, scale = data.units()
     network = settings.new_network(len(data.labels), 0, len(mean), seed)
     network.measure(torch.from_numpy(mean).float(), torch.from_numpy(scale).float())
     return network
+
+
+def _weigh(network: ClassifierNetwork, data: TrainingRows, longest: int) -> None:
+    """Count in how many of the rows to learn from each n-gram is."""
+    rows, learning = torch.zeros(len(network.rarity), dtype=torch.int64), data.learning
+    for numbers in Buckets(data.rows.inputs.lengths[learning], rows=_JUDGED_AT_ONCE, steps=_STEPS).once():
+        batch, lengths = data.rows.batch(learning[numbers], longest)
+        if len(batch):
+            before = network.initial_state(len(numbers)).before
+            places = network.places(batch, lengths, before).sort(1).values
+            first = torch.cat((torch.ones_like(places[:, :1], dtype=torch.bool), places[:, 1:] != places[:, :-1]), 1)
+            rows += torch.bincount(places[first], minlength=len(rows))
+    network.weigh(rows, len(learning))
 
 
 def new_learner(
