@@ -47,7 +47,7 @@ def main() -> None:
     stream.save("results.elman")
     stream, state = elman.load("results.elman"), stream.initial_state()
     print("word by word:", end="")
-    for word in ["after", "they", "lost", "on", "monday", "the", "bears", "won", "on", "friday"]:
+    for word in ["the", "bears", "lost", "on", "monday", "before", "they", "drew", "on", "friday"]:
         (best,), state = stream.step(word, state)
         print(f" {word} ({best[0]})", end="")
     print()

@@ -237,8 +237,7 @@ class Classifier:
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = read_training_rows(inputs, targets, validation, given, plan.seed)
         tokens = None if data.coding is None else data.coding.cutter.kind
-        steps = int(data.rows.inputs.lengths[data.learning].sum())
-        size = Size(len(data.learning), steps, len(data.labels))
+        size = Size(len(data.learning), len(data.labels), len(data.coding.lexicon) if data.coding else 0)
         settings = given.completed(size, tokens=tokens, several=data.several)
         facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
         if stored is not None and stored.description["data"] != facts["data"]:

@@ -13,6 +13,7 @@ from elman.data import Lexicon, Ragged
 from elman.data.labelled import Labelled
 from elman.data.subwords import Subwords
 from elman.tasks.classification.coding import Coding, Cutter, kind_of_texts
+from elman.tasks.classification.defaults import LARGEST_VOCABULARY
 from elman.tasks.classification.reading import as_rows, checked_series, code_rows, number_of_labels
 from elman.tasks.classification.rows import Rows, TrainingRows
 from elman.tasks.classification.settings import ClassifierHyperparameters
@@ -111,7 +112,7 @@ class _Collector:
         tokens = list(self._tokens)
         rare = 2 if cutter.kind in ("words", "segments") and len(learning) > 1000 else 1
         seen = {token: int(count) for token, count in zip(tokens, counts[1:], strict=True) if count}
-        lexicon = Lexicon.from_counts(seen, min_count=rare, max_size=most or 50_000)
+        lexicon = Lexicon.from_counts(seen, min_count=rare, max_size=most or LARGEST_VOCABULARY)
         return Coding(cutter, lexicon), np.array([0, *(lexicon[token] for token in tokens)], np.int64)
 
     def _coded(self, reading: Iterable[Labelled]) -> Iterator[npt.NDArray[np.int32]]:

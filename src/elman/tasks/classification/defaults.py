@@ -1,8 +1,14 @@
-"""Which network, and how to train it, when the user says nothing: from what the rows are and how many there are."""
+"""Which network, and how to train it, when the user says nothing: from what the rows are and how many there are.
+
+docs/classification.md says on which data the numbers were found.
+"""
 
 from dataclasses import dataclass
 
-__all__ = ["ClassifierChoice", "Size", "defaults_for"]
+__all__ = ["LARGEST_VOCABULARY", "ClassifierChoice", "Size", "defaults_for"]
+
+LARGEST_VOCABULARY = 50_000
+"""Entries of the table of tokens at most, if nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -11,52 +17,54 @@ class Size:
 
     rows: int
     """R."""
-    steps: int
-    """Of all rows together."""
     classes: int
     """K."""
+    vocabulary: int
+    """V; 0 of series."""
 
 
 @dataclass(frozen=True)
 class ClassifierChoice:
     """The hyperparameters of a classifier that follow from the data unless they are given."""
 
-    hidden: int
-    embedding: int
-    ngrams: int
-    buckets: int
-    vocabulary: int
+    hidden: int  # H, the width of each layer and direction
+    embedding: int  # E, the width of a token's vector
+    ngrams: int  # n, of the bag
     dropout: float
     token_dropout: float
-    smoothing: float
-    batch: int
-    longest: int
-    passes: int
+    passes: int  # over the rows, of a timed run at most
     learning_rate: float
+    batch: int = 32  # N, rows of a training step
+    buckets: int = 1 << 18  # places that n-grams of two and more tokens share
+    vocabulary: int = LARGEST_VOCABULARY
+    smoothing: float = 0.0
+    longest: int = 1024  # steps of a row that training reads
 
 
-_LARGEST_BAG = 1 << 22  # weights of it, buckets times classes
+_ALPHABET = 512  # tokens: fewer are letters
+_LARGEST_BAG = 1 << 22  # weights of it, buckets times classes: each step of the optimiser touches them all
+_FEWEST_STEPS = 25  # of a pass over few rows, which are cut into smaller batches
 
 
 def defaults_for(size: Size, tokens: str | None) -> ClassifierChoice:
-    """Choose the hyperparameters."""
-    buckets = 1 << 17
+    """Choose the hyperparameters; `tokens` is what a text is cut into, None for series.
+
+    >>> defaults_for(Size(rows=200, classes=2, vocabulary=0), None).batch
+    8
+    >>> defaults_for(Size(rows=10_000, classes=18, vocabulary=60), "chars").ngrams
+    4
+    """
+    if tokens is None:
+        few = size.rows < 2000
+        choice = ClassifierChoice(32 if few else 64, 1, 0, 0.2, 0.0, 60 if few else 20, 2e-3)
+    elif size.vocabulary <= _ALPHABET:
+        choice = ClassifierChoice(96, 32, 4, 0.3, 0.0, 12, 4e-3, batch=64)
+    elif tokens in ("chars", "bytes"):
+        choice = ClassifierChoice(64, 64, 2, 0.4, 0.1, 6, 2e-3, batch=64)
+    else:
+        choice = ClassifierChoice(64, 64, 2, 0.5, 0.3, 7, 2e-3)
+    buckets = choice.buckets
     while buckets > 1024 and buckets * size.classes > _LARGEST_BAG:
         buckets //= 2
-    batch = max(8, min(64, size.rows // 100))
-    if tokens is None:
-        return ClassifierChoice(64, 1, 0, 1024, 2, 0.2, 0.0, 0.0, batch, 1024, 150, 2e-3)
-    return ClassifierChoice(
-        hidden=128,
-        embedding=128,
-        ngrams=2 if tokens in ("words", "segments", "subwords") else 3,
-        buckets=buckets,
-        vocabulary=50_000,
-        dropout=0.5,
-        token_dropout=0.1,
-        smoothing=0.0,
-        batch=batch,
-        longest=1024,
-        passes=15,
-        learning_rate=2e-3,
-    )
+    batch = max(8, min(choice.batch, size.rows // _FEWEST_STEPS))
+    return ClassifierChoice(**{**vars(choice), "buckets": buckets, "batch": batch})
