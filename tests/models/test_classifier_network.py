@@ -16,7 +16,16 @@ LENGTHS = [9, 4, 0, 1]
 
 def network(seed: int = 0, **how: object) -> ClassifierNetwork:
     torch.manual_seed(seed)
-    how = {"vocabulary": V, "hidden": 7, "embedding": 6, "ngrams": 3, "buckets": 64, "layers": 2, **how}
+    how = {
+        "vocabulary": V,
+        "hidden": 7,
+        "embedding": 6,
+        "ngrams": 3,
+        "buckets": 64,
+        "layers": 2,
+        "bag_rate": 3.0,
+        **how,
+    }
     made = ClassifierNetwork(K, **how)  # type: ignore[arg-type]
     if made.bag is not None:
         torch.nn.init.normal_(made.bag.weight)
@@ -107,7 +116,7 @@ def test_the_bag_by_a_loop(close: Callable[..., float]) -> None:
                 gram = [int(x[i, row]) if i >= 0 else -1 for i in range(t - n + 1, t + 1)]
                 places.append(gram[0] if n == 1 else hashed(gram))
         rarity = made.rarity[places]
-        total = 15 * (rarity @ made.bag.weight[places]) / max(1e-6, rarity.square().sum()) ** 0.5  # type: ignore[union-attr]
+        total = 3 * (rarity @ made.bag.weight[places]) / max(1e-6, rarity.square().sum()) ** 0.5  # type: ignore[union-attr]
         close(logits[row], total, "value", f"row {row}")
 
 

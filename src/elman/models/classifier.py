@@ -31,7 +31,6 @@ POOLINGS = ("last", "mean", "max")
 
 _MULTIPLIER = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed number: Fibonacci hashing (Knuth)
 _TOP_BITS = 40  # of the 64 are the hash: a table has less than 2²³ buckets
-_GAIN = 15.0  # of the bag: its weights learn as many times faster than the encoder's
 _ALPHABET = 512  # tokens: of more of them some are seldom seen, and a first vector of full length would be noise
 _LOWEST = -torch.finfo(torch.float32).max  # no hidden value is as low: a maximum over nothing so far
 
@@ -88,6 +87,8 @@ class ClassifierNetwork(nn.Module):
         n, the longest n-grams of tokens that the bag weighs; 0: there is no bag.
     buckets
         B, a power of 2: the n-grams of two and more tokens share so many places by a hash.
+    bag_rate
+        Factor of what the bag says: its weights learn so many times faster than the encoder's.
     dropout
         Part of the inputs' and of the pooled numbers that `masks` blanks, and of the n-grams that it takes out of the
         bag.
@@ -131,12 +132,14 @@ class ClassifierNetwork(nn.Module):
         pooling: str = "max",
         ngrams: int = 0,
         buckets: int = 1 << 16,
+        bag_rate: float = 1.0,
         dropout: float = 0.0,
         token_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         _check(classes, vocabulary, channels, embedding, pooling, ngrams, buckets)
         self.classes, self.vocabulary, self.channels, self.pooling = classes, vocabulary, channels, pooling
+        self.bag_rate = bag_rate
         self.ngrams, self.buckets, self.dropout, self.token_dropout = ngrams, buckets, dropout, token_dropout
         self.embedding = nn.Embedding(vocabulary, embedding) if vocabulary else None
         self.width = embedding if vocabulary else channels
@@ -336,7 +339,7 @@ class ClassifierNetwork(nn.Module):
         vector = vector if masks.outputs is None else vector * masks.outputs
         if self.bag is None:
             return self.output(vector)  # type: ignore[no-any-return]
-        bag = state.bag * (_GAIN * state.squares.clamp(min=1e-6).rsqrt().unsqueeze(1))
+        bag = state.bag * (self.bag_rate * state.squares.clamp(min=1e-6).rsqrt().unsqueeze(1))
         return self.output(vector) + bag  # type: ignore[no-any-return]
 
     def _check_input(self, input: Tensor, state: ClassifierState | None) -> None:

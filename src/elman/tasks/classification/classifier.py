@@ -62,10 +62,9 @@ class Classifier:
         E, width of a token's vector.
     pooling
         What becomes of the vectors of all steps: ``last``, ``mean`` or ``max``.  None: max; of feed-forward mean.
-    ngrams
-        n: beside the encoder a linear bag of n-grams, up to so many tokens long, has a say; 0: it has none.
-    buckets
-        Places that n-grams of two and more tokens share by a hash.
+    ngrams, buckets, bag_rate
+        n: beside the encoder a linear bag of n-grams, up to so many tokens long, has a say; 0: it has none.  Places
+        that those of two and more tokens share by a hash.  How many times faster than the encoder the bag learns.
     vocabulary
         Entries of the table of tokens at most.
     class_weights
@@ -129,6 +128,7 @@ class Classifier:
         pooling: str | None = None,
         ngrams: int | None = None,
         buckets: int | None = None,
+        bag_rate: float | None = None,
         vocabulary: int | None = None,
         class_weights: str | Mapping[str, float] | None = None,
         dropout: float | None = None,
@@ -156,6 +156,7 @@ class Classifier:
             pooling=pooling,
             ngrams=ngrams,
             buckets=buckets,
+            bag_rate=bag_rate,
             vocabulary=vocabulary,
             class_weights=class_weights,
             dropout=dropout,

@@ -30,6 +30,7 @@ class ClassifierChoice:
     hidden: int  # H, the width of each layer and direction
     embedding: int  # E, the width of a token's vector
     ngrams: int  # n, of the bag
+    bag_rate: float  # how many times faster than the encoder the bag learns
     dropout: float
     token_dropout: float
     passes: int  # over the rows, of a timed run at most
@@ -56,13 +57,13 @@ def defaults_for(size: Size, tokens: str | None) -> ClassifierChoice:
     """
     if tokens is None:
         few = size.rows < 2000
-        choice = ClassifierChoice(32 if few else 64, 1, 0, 0.2, 0.0, 60 if few else 20, 2e-3)
+        choice = ClassifierChoice(32 if few else 64, 1, 0, 1.0, 0.2, 0.0, 60 if few else 20, 2e-3)
     elif size.vocabulary <= _ALPHABET:
-        choice = ClassifierChoice(96, 32, 4, 0.3, 0.0, 12, 4e-3, batch=64)
+        choice = ClassifierChoice(96, 32, 4, 1.0, 0.3, 0.0, 12, 4e-3, batch=64)
     elif tokens in ("chars", "bytes"):
-        choice = ClassifierChoice(64, 64, 2, 0.4, 0.1, 6, 2e-3, batch=64)
+        choice = ClassifierChoice(64, 64, 2, 15.0, 0.4, 0.1, 6, 2e-3, batch=64)
     else:
-        choice = ClassifierChoice(64, 64, 2, 0.5, 0.3, 7, 2e-3)
+        choice = ClassifierChoice(64, 64, 2, 15.0, 0.5, 0.3, 7, 2e-3)
     buckets = choice.buckets
     while buckets > 1024 and buckets * size.classes > _LARGEST_BAG:
         buckets //= 2

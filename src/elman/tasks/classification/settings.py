@@ -38,6 +38,7 @@ class ClassifierSettings:
     pooling: str  # last, mean or max
     ngrams: int  # n, of the bag beside the encoder; 0: none
     buckets: int  # places that n-grams of two and more tokens share
+    bag_rate: float  # how many times faster than the encoder the bag learns
     vocabulary: int  # entries of the table of tokens at most, "other" included
     class_weights: str | dict[str, float] | None  # of the loss
     dropout: float
@@ -66,6 +67,7 @@ class ClassifierSettings:
                 pooling=self.pooling,
                 ngrams=self.ngrams,
                 buckets=self.buckets,
+                bag_rate=self.bag_rate,
                 dropout=self.dropout,
                 token_dropout=self.token_dropout,
             )
@@ -96,6 +98,7 @@ class ClassifierHyperparameters:
     pooling: str | None = None
     ngrams: int | None = None
     buckets: int | None = None
+    bag_rate: float | None = None
     vocabulary: int | None = None
     class_weights: str | Mapping[str, float] | None = None
     dropout: float | None = None
@@ -121,6 +124,7 @@ class ClassifierHyperparameters:
             raise ValueError(f"buckets is {self.buckets}, expected a power of 2")
         for name in ("dropout", "token_dropout", "smoothing"):
             check_number(name, getattr(self, name), lambda value: 0 <= value < 1, "from 0 up to, not including, 1")
+        check_number("bag_rate", self.bag_rate, lambda value: 0 < value < math.inf, "more than 0")
         check_number("learning_rate", self.learning_rate, lambda value: 0 < value < math.inf, "more than 0")
         _check_weights(self.class_weights)
 
