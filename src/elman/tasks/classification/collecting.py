@@ -92,9 +92,6 @@ class _Collector:
         several = bool((rows.labels.lengths > 1).any()) if self._several is None else self._several
         if self._without and not several:
             raise ValueError(f"{self._without}: no label; expected one in each row (or several in some: several=True)")
-        if not several and (rows.labels.lengths > 1).any():
-            row = int(np.argmax(rows.labels.lengths > 1))
-            raise ValueError(f"row {row} has {rows.labels.lengths[row]} labels; expected one in each row")
         labels = tuple(sorted(self._labels))
         if len(labels) < (1 if several else 2):
             only = f"all {len(rows):,} rows have the label {labels[0]!r}" if labels else "no row has a label"
@@ -181,9 +178,10 @@ def _held_out(labels: Ragged, seed: int) -> Indices:
     """Numbers of the rows to judge by: a tenth, of many rows less, of each first label its share; at least one."""
     R = len(labels)
     wanted = max(1, min(R // 10, _JUDGED + R // 100))
-    chance = np.random.default_rng((seed, len(labels)))
-    first = np.array([int(labels[row][0]) if len(labels[row]) else -1 for row in range(len(labels))])
-    order = chance.permutation(len(labels))
+    chance = np.random.default_rng((seed, R))
+    begins = np.cumsum(labels.lengths) - labels.lengths
+    first = np.where(labels.lengths > 0, np.append(labels.values, -1)[begins], -1)
+    order = chance.permutation(R)
     order = order[np.argsort(first[order], kind="stable")]  # label after label, in each at random
     starts = np.flatnonzero(np.diff(first[order], prepend=-2))
     sizes = np.diff([*starts, len(order)])
