@@ -11,6 +11,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 # What the output of each example must show.
 PROMISES = {
     "accelerate": r"^memory: GRU\(32, 64\) runs on the kernels\n[\s\S]*step 300 .* (99|100)%\n.*: (99\.\d|100\.0)%",
+    "classification": r"bag of words [1-5]\d%\ngru +(9\d|100)%\n.*-> won .*\n.*-> lost .*\n.*"
+    r" lost \((won|lost)\).* friday \(drew\)\n$",
     "drop_in": r"difference from torch\.nn: (0e\+00|\de-0[6-9])\n[\s\S]*step 200 +mean error 0\.0[0-5]",
     "finite_memory": r"sees 5\n.*\n +0 +10 +0\.000 +0\.[5-9]\d+ +0\.[5-9].*\n[\s\S]* 22( +-?0\.000){2} +0\.[5-9]",
     "forecast": r"elman +MASE 0\.[4-7]\d .*\n +seasonal naive +MASE 1\.\d\d [\s\S]*of 90%[\s\S]* 01:00\n$",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         last_output,
         restore,
     )
-    from elman.tasks import AR, NARX, Forecaster, LanguageModel, NGram, Tagger, load
+    from elman.tasks import AR, NARX, Classifier, Forecaster, LanguageModel, NGram, Tagger, load
 
 __version__ = "0.1.0"
 
@@ -54,6 +54,7 @@ __all__ = [
     "AR",
     "NARX",
     "Forecaster",
+    "Classifier",
     "Tagger",
     "load",
     "export_onnx",
@@ -72,7 +73,9 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("RNN", "GRU", "LSTM", "TDNN", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
     **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
-    **dict.fromkeys(("LanguageModel", "NGram", "AR", "NARX", "Forecaster", "Tagger", "load"), "elman.tasks"),
+    **dict.fromkeys(
+        ("LanguageModel", "NGram", "AR", "NARX", "Forecaster", "Classifier", "Tagger", "load"), "elman.tasks"
+    ),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",
 }

@@ -18,6 +18,7 @@ EXAMPLES = """[bold]Examples[/bold]
 elman evaluate bard.elman held-out.txt
 elman evaluate bard.elman held-out.txt --json | jq .bits_per_char
 elman evaluate bard.elman held-out.txt --mix ngram.elman
+elman evaluate reviews.elman dev.tsv
 elman evaluate load.elman load.csv --last 2880
 elman evaluate slots.elman held-out.conll --wrong 10 --confusion"""
 

@@ -11,6 +11,7 @@ from elman.cli.display import print_json, visible
 from elman.cli.errors import CommandLineError
 from elman.cli.flags import Json, Model, flag, whole
 from elman.cli.forecasts import show_forecasts
+from elman.cli.labels import show_labels
 from elman.cli.lines import read_lines
 from elman.cli.tags import show_tags
 
@@ -19,6 +20,7 @@ __all__ = ["EXAMPLES", "predict"]
 EXAMPLES = """[bold]Examples[/bold]
 echo "To be or not to b" | elman predict bard.elman --top 3
 elman predict bard.elman lines.txt --json
+echo "a quiet joy" | elman predict reviews.elman --top 2
 elman predict load.elman
 elman predict load.elman load.csv --plot load.svg
 echo "I would like to arrive in Taipei on August 2" | elman predict flights.elman --today 2020-06-01"""
@@ -37,7 +39,10 @@ def predict(
         ),
     ] = None,
     top: Annotated[
-        int | None, flag(metavar="N", panel=_TEXT, parser=whole, help="How many tokens to show.", show_default="5")
+        int | None,
+        flag(
+            metavar="N", panel=_TEXT, parser=whole, help="How many tokens, or labels, to show.", show_default="5, or 1"
+        ),
     ] = None,
     steps: Annotated[
         int | None,
@@ -95,4 +100,4 @@ def _print_rows(predictions: list[list[tuple[str, float]]]) -> None:
 
 
 # What `predicts` of a task says -> how its predictions of the lines of a file are shown.
-_SHOW: dict[str, Callable[[Any, Path, bool], None]] = {"tokens": _show_tokens, "tags": show_tags}
+_SHOW: dict[str, Callable[[Any, Path, bool], None]] = {"tokens": _show_tokens, "labels": show_labels, "tags": show_tags}

@@ -1,5 +1,6 @@
 """Networks: tensors in, tensors out.  Each has `forward`, `initial_state` and `step`; state is a value."""
 
+from elman.models.classifier import ClassifierNetwork
 from elman.models.crf import CRF
 from elman.models.encoders import ENCODERS, Encoder
 from elman.models.forecaster import ForecastNetwork, Observation, PastWindow
@@ -11,6 +12,7 @@ __all__ = [
     "CRF",
     "ENCODERS",
     "NETWORKS",
+    "ClassifierNetwork",
     "Encoder",
     "ForecastNetwork",
     "LanguageNetwork",

@@ -2,6 +2,7 @@
 
 from elman.tasks.autoregression.ar import AR
 from elman.tasks.autoregression.narx import NARX
+from elman.tasks.classification.classifier import Classifier
 from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
@@ -14,6 +15,7 @@ from elman.tasks.training import Progress, TrainingError
 __all__ = [
     "AR",
     "NARX",
+    "Classifier",
     "Forecaster",
     "LanguageModel",
     "ModelFileError",

@@ -5,6 +5,7 @@ from typing import Any
 
 from elman.tasks.autoregression.ar import AR
 from elman.tasks.autoregression.narx import NARX
+from elman.tasks.classification.classifier import Classifier
 from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
@@ -20,6 +21,7 @@ _TASKS: dict[str, Any] = {
     AR.task: AR,
     NARX.task: NARX,
     Forecaster.task: Forecaster,
+    Classifier.task: Classifier,
     Tagger.task: Tagger,
 }
 
@@ -34,7 +36,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    LanguageModel, NGram, AR, NARX, Forecaster, Tagger
+    LanguageModel, NGram, AR, NARX, Forecaster, Tagger, Classifier
         As the file says.
 
     Raises

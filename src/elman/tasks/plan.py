@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from elman.tasks.duration import parse_duration
@@ -26,6 +26,11 @@ class Plan:
     weight_decay: float = 0.01  # of AdamW
     checkpoint: str | os.PathLike[str] | None = None  # where to keep checkpoints; None keeps none
     checkpoint_every: float = 60.0  # seconds
+    passes: int | None = None  # over the data, of a run of `seconds` at most: it ends when they are made
+
+    def limited(self, passes: int) -> "Plan":
+        """This plan; if it is of some seconds, with so many passes over the data at most, and annealed by then."""
+        return self if self.seconds is None else replace(self, passes=passes)
 
     def facts(self) -> dict[str, Any]:
         """What a checkpoint keeps of the plan."""

@@ -213,7 +213,8 @@ def _fraction(plan: Plan, run: Run, learner: Learner) -> float:
     """Where the run stands, 0 … 1."""
     if plan.seconds is None:
         return run.step / _total_steps(plan, learner)
-    return min(1.0, run.seconds / max(_time_for_steps(plan, run), 1e-9))
+    passed = 0.0 if plan.passes is None else run.step / (plan.passes * learner.steps_per_epoch)
+    return min(1.0, max(passed, run.seconds / max(_time_for_steps(plan, run), 1e-9)))
 
 
 def _over(plan: Plan, run: Run, learner: Learner) -> bool:
@@ -221,7 +222,8 @@ def _over(plan: Plan, run: Run, learner: Learner) -> bool:
         return False
     if plan.seconds is None:
         return run.step >= _total_steps(plan, learner)
-    return run.seconds >= _time_for_steps(plan, run)
+    enough = plan.passes is not None and run.step >= plan.passes * learner.steps_per_epoch
+    return enough or run.seconds >= _time_for_steps(plan, run)
 
 
 def _smooth(run: Run, loss: float, seconds: float) -> None:
@@ -261,6 +263,8 @@ def _report(plan: Plan, run: Run, learner: Learner, rate: float, sample: str | N
         left = (_total_steps(plan, learner) - run.step) * run.step_seconds
     else:
         left = max(0.0, plan.seconds - run.seconds)
+        if plan.passes is not None:
+            left = min(left, (plan.passes * learner.steps_per_epoch - run.step) * run.step_seconds)
     return Progress(
         step=run.step,
         seconds=run.seconds,

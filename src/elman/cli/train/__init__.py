@@ -3,7 +3,7 @@
 import typer
 
 from elman.cli.commands import Tasks, Verb
-from elman.cli.train import forecast, lm, ngram, tag
+from elman.cli.train import classify, forecast, lm, ngram, tag
 
 __all__ = ["app"]
 
@@ -16,5 +16,6 @@ app = typer.Typer(
 )
 app.command("lm", cls=Verb, epilog=lm.EXAMPLES)(lm.train_language_model)
 app.command("ngram", cls=Verb, epilog=ngram.EXAMPLES)(ngram.train_ngram)
+app.command("classify", cls=Verb, epilog=classify.EXAMPLES)(classify.train_classifier)
 app.command("forecast", cls=Verb, epilog=forecast.EXAMPLES)(forecast.train_forecaster)
 app.command("tag", cls=Verb, epilog=tag.EXAMPLES)(tag.train_tagger)

@@ -1,0 +1,156 @@
+"""From what a user hands in, a file or lists, to numbered rows."""
+
+import json
+import os
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.data import Ragged, normalise
+from elman.data.labelled import Labelled, RowFormat, read_labelled, series_of_json
+from elman.data.lines import name_of, numbered_lines
+from elman.tasks.classification.coding import Coding
+from elman.tasks.classification.rows import Rows
+
+__all__ = ["as_rows", "as_series", "checked_series", "code_rows", "number_of_labels", "rows_to_predict"]
+
+
+def as_rows(inputs: Any, targets: Any, form: RowFormat, name: str = "inputs") -> Iterator[Labelled]:
+    """The rows of a file or folder (`elman.data.labelled`), or of a list with a list of their labels."""
+    if isinstance(inputs, str | os.PathLike):
+        if targets is not None:
+            raise TypeError(f"{name} is a file, which holds the labels too; targets are for a list of texts or series")
+        return read_labelled(inputs, form)
+    if not isinstance(inputs, Sequence):
+        raise TypeError(
+            f"{name} is a {type(inputs).__name__}; expected a path, or a list of texts or of arrays (T, C) with targets"
+        )
+    if targets is None:
+        raise TypeError(f"{name} is a list without labels; give them as targets, one for each")
+    if len(targets) != len(inputs):
+        raise ValueError(f"there are {len(inputs):,} {name} and {len(targets):,} targets; expected one for each")
+    return (
+        _given(item, label, f"{name}[{row}]") for row, (item, label) in enumerate(zip(inputs, targets, strict=True))
+    )
+
+
+def as_series(values: Any, name: str) -> npt.NDArray[np.float32]:
+    """A series (T, C) out of an array (T, C) or (T,); TypeError or ValueError if it is none."""
+    try:
+        series = np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} is a {type(values).__name__}, expected a text or an array (T, C) of numbers"
+        ) from error
+    series = series[:, None] if series.ndim == 1 else series
+    if series.ndim != 2:
+        raise ValueError(f"{name} has shape {series.shape}, expected (T, C)")
+    if not np.isfinite(series).all():
+        raise ValueError(f"{name} has a value that is not finite, at step {int(np.argmin(np.isfinite(series).all(1)))}")
+    return series
+
+
+def code_rows(
+    reading: Iterable[Labelled], labels: Sequence[str], coding: Coding | None, channels: int, several: bool
+) -> Rows:
+    """Number the rows of other data by the tables of a model."""
+    number = {label: index for index, label in enumerate(labels)}
+    numbers, counts = array("i"), array("i")
+
+    def inputs() -> Iterator[npt.NDArray[Any]]:
+        for row in reading:
+            numbers.extend(number.get(label, -1) for label in row.labels)
+            counts.append(len(row.labels))
+            if not several and len(row.labels) != 1:
+                raise ValueError(f"{row.place}: {number_of_labels(row)}; the model gives one to each row")
+            if coding is not None:
+                if row.text is None:
+                    raise ValueError(f"{row.place}: a series, expected a text as in training")
+                yield coding.encode(row.text)
+            else:
+                yield checked_series(row, channels)
+
+    shape = () if coding is not None else (channels,)
+    found = Ragged.collect(inputs(), np.int32 if coding is not None else np.float32, shape)
+    return Rows(found, Ragged(np.array(numbers, np.int32), np.array(counts, np.int64)))
+
+
+def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Rows:
+    """Rows without labels: a list of texts or of arrays, or the lines of a file; lines of series are JSON.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an item is neither text nor series, or has other channels than the training's; the message names it.
+    """
+    if isinstance(inputs, str | os.PathLike):
+        lines = numbered_lines(inputs)
+        items: Iterable[tuple[str, Any]] = ((f"{name_of(inputs)}:{number}", line) for number, line in lines)
+    elif isinstance(inputs, Sequence):
+        items = ((f"inputs[{row}]", item) for row, item in enumerate(inputs))
+    else:
+        raise TypeError(f"inputs is a {type(inputs).__name__}; expected a list of texts or arrays (T, C), or a path")
+    if coding is None:
+        found = Ragged.collect(
+            (checked_series(_series_row(item, place), channels) for place, item in items), np.float32, (channels,)
+        )
+    else:
+        found = Ragged.collect(_encoded(coding, items))
+    return Rows(found, Ragged(np.empty(0, np.int32), np.zeros(len(found), np.int64)))
+
+
+def _encoded(coding: Coding, items: Iterable[tuple[str, Any]]) -> Iterator[npt.NDArray[np.int32]]:
+    for place, item in items:
+        if not isinstance(item, str):
+            raise TypeError(f"{place} is a {type(item).__name__}; the model reads texts: expected a str")
+        yield coding.encode(item)
+
+
+def _series_row(item: Any, place: str) -> Labelled:
+    if not isinstance(item, str):
+        return Labelled(None, as_series(item, place), (), place)
+    try:
+        values = json.loads(item)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{place}: not JSON: {error}; the model reads series, lists of lists of numbers") from error
+    if isinstance(values, dict):
+        lists = [value for value in values.values() if isinstance(value, list)]
+        if len(lists) != 1:
+            raise ValueError(f"{place}: {len(lists)} keys with a list; expected a single one, the series")
+        values = lists[0]
+    return Labelled(None, series_of_json(values, place), (), place)
+
+
+def _given(item: Any, label: Any, place: str) -> Labelled:
+    several = isinstance(label, list | tuple | set | frozenset)
+    labels = tuple(dict.fromkeys(_as_label(one, place) for one in (label if several else (label,))))
+    if isinstance(item, str):
+        return Labelled(item, None, labels, place)
+    return Labelled(None, as_series(item, place), labels, place)
+
+
+def _as_label(label: Any, place: str) -> str:
+    if isinstance(label, str):
+        return normalise(label).strip()
+    if isinstance(label, bool | np.bool_):
+        return str(bool(label)).lower()
+    if isinstance(label, int | np.integer):
+        return str(int(label))
+    raise TypeError(f"the label of {place} is {label!r}, expected a str or a whole number, or a list of them")
+
+
+def checked_series(row: Labelled, channels: int) -> npt.NDArray[np.float32]:
+    """The series of a row, (T, C); ValueError if it has a text, or other channels than C = `channels`."""
+    if row.series is None:
+        raise ValueError(f"{row.place}: a text, expected a series as in the first row")
+    if len(row.series) and row.series.shape[1] != channels:
+        raise ValueError(f"{row.place}: {row.series.shape[1]} channels, expected {channels} as in the first row")
+    return row.series.reshape(-1, channels)
+
+
+def number_of_labels(row: Labelled) -> str:
+    """How many labels a row has, and which, for errors."""
+    return f"{len(row.labels)} labels ({', '.join(row.labels)})" if row.labels else "no label"
