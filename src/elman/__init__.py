@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         last_output,
         restore,
     )
-    from elman.tasks import AR, NARX, Forecaster, LanguageModel, NGram, load
+    from elman.tasks import AR, NARX, Filler, Forecaster, LanguageModel, NGram, load
 
 __version__ = "0.1.0"
 
@@ -54,6 +54,7 @@ __all__ = [
     "AR",
     "NARX",
     "Forecaster",
+    "Filler",
     "load",
     "export_onnx",
     "Lexicon",
@@ -71,7 +72,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("RNN", "GRU", "LSTM", "TDNN", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
     **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
-    **dict.fromkeys(("LanguageModel", "NGram", "AR", "NARX", "Forecaster", "load"), "elman.tasks"),
+    **dict.fromkeys(("LanguageModel", "NGram", "AR", "NARX", "Forecaster", "Filler", "load"), "elman.tasks"),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",
 }

@@ -1,5 +1,6 @@
 """``elman predict MODEL``: what comes next, after each line of text or after the end of each series."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from elman.cli.asking import ask, load_model
 from elman.cli.display import print_json, visible
 from elman.cli.errors import CommandLineError
+from elman.cli.fillings import show_fillings
 from elman.cli.flags import Json, Model, flag, whole
 from elman.cli.forecasts import show_forecasts
 from elman.cli.lines import read_lines
@@ -19,9 +21,10 @@ EXAMPLES = """[bold]Examples[/bold]
 echo "To be or not to b" | elman predict bard.elman --top 3
 elman predict bard.elman lines.txt --json
 elman predict load.elman
-elman predict load.elman load.csv --plot load.svg"""
+elman predict load.elman load.csv --plot load.svg
+echo "I would like ___ coffee." | elman predict fill.elman --directions"""
 
-_TEXT, _SERIES = "Of a language model", "Of a forecaster"
+_TEXT, _SERIES, _BLANKS = "Of a language model", "Of a forecaster", "Of a filler"
 
 
 def predict(
@@ -51,11 +54,24 @@ def predict(
     plot: Annotated[
         Path | None, flag(metavar="FILE.svg|.png", panel=_SERIES, help="Draw the forecasts with their bands.")
     ] = None,
+    choices: Annotated[
+        str | None,
+        flag(metavar="A,B,…", panel=_BLANKS, help="What alone can stand in a blank.", show_default="any token"),
+    ] = None,
+    longest: Annotated[
+        int | None,
+        flag(metavar="N", panel=_BLANKS, parser=whole, help="A blank holds 1 to N tokens.", show_default="1"),
+    ] = None,
+    directions: Annotated[
+        bool | None, flag("--directions", panel=_BLANKS, help="Show what each side of a blank alone says, too.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Print what comes next: after each line the most probable tokens, or the forecast of each series."""
+    """Print what comes next, after each line or series, or what fills the blanks, ___, of each line."""
     predictor = load_model(model)
-    answer = ask(predictor, "predict", top=top, steps=steps)
+    listed = None if choices is None else [choice.strip() for choice in re.split("[,，]", choices) if choice.strip()]
+    given = {"choices": listed, "longest": longest, "directions": directions}
+    answer = ask(predictor, "predict", top=top, steps=steps, **given)
     if predictor.predicts == "series":
         show_forecasts(answer, file, json=json, csv=csv, plot=plot)
     elif csv or plot:
@@ -85,4 +101,4 @@ def _print_rows(predictions: list[list[tuple[str, float]]]) -> None:
 
 
 # What `predicts` of a task says -> how its predictions of the lines of a file are shown.
-_SHOW = {"tokens": _show_tokens}
+_SHOW = {"tokens": _show_tokens, "blanks": show_fillings}

@@ -1,6 +1,7 @@
 """Networks: tensors in, tensors out.  Each has `forward`, `initial_state` and `step`; state is a value."""
 
 from elman.models.encoders import ENCODERS, Encoder
+from elman.models.filler import FillNetwork
 from elman.models.forecaster import ForecastNetwork, Observation, PastWindow
 from elman.models.language_model import CELLS, LanguageNetwork
 from elman.models.narx import NETWORKS, NARXNetwork
@@ -10,6 +11,7 @@ __all__ = [
     "ENCODERS",
     "NETWORKS",
     "Encoder",
+    "FillNetwork",
     "ForecastNetwork",
     "LanguageNetwork",
     "NARXNetwork",

@@ -2,6 +2,7 @@
 
 from elman.tasks.autoregression.ar import AR
 from elman.tasks.autoregression.narx import NARX
+from elman.tasks.filling.filler import Filler
 from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
@@ -13,6 +14,7 @@ from elman.tasks.training import Progress, TrainingError
 __all__ = [
     "AR",
     "NARX",
+    "Filler",
     "Forecaster",
     "LanguageModel",
     "ModelFileError",

@@ -5,6 +5,7 @@ from typing import Any
 
 from elman.tasks.autoregression.ar import AR
 from elman.tasks.autoregression.narx import NARX
+from elman.tasks.filling.filler import Filler
 from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
@@ -19,6 +20,7 @@ _TASKS: dict[str, Any] = {
     AR.task: AR,
     NARX.task: NARX,
     Forecaster.task: Forecaster,
+    Filler.task: Filler,
 }
 
 
@@ -32,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    LanguageModel, NGram, AR, NARX, Forecaster
+    LanguageModel, NGram, AR, NARX, Forecaster, Filler
         As the file says.
 
     Raises

@@ -3,7 +3,7 @@
 import typer
 
 from elman.cli.commands import Tasks, Verb
-from elman.cli.train import forecast, lm, ngram
+from elman.cli.train import fill, forecast, lm, ngram
 
 __all__ = ["app"]
 
@@ -16,4 +16,5 @@ app = typer.Typer(
 )
 app.command("lm", cls=Verb, epilog=lm.EXAMPLES)(lm.train_language_model)
 app.command("ngram", cls=Verb, epilog=ngram.EXAMPLES)(ngram.train_ngram)
+app.command("fill", cls=Verb, epilog=fill.EXAMPLES)(fill.train_filler)
 app.command("forecast", cls=Verb, epilog=forecast.EXAMPLES)(forecast.train_forecaster)
