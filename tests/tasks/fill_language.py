@@ -14,7 +14,7 @@ TEXT = "\n".join(SENTENCES * 40)
 def learnt(**options: object) -> Filler:
     """A filler of that language."""
     given = {"hidden": 16, "embedding": 12, "dropout": 0.0, "learning_rate": 0.02, "batch": 16, **options}
-    return Filler(**given).fit(TEXT, validation=SENTENCES, epochs=40, threads=1)
+    return Filler(**given).fit(TEXT, validation=SENTENCES, epochs=20, threads=1)
 
 
 def random_network(vocabulary: int = 9, seed: int = 0, **options: object) -> FillNetwork:

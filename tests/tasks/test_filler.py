@@ -27,7 +27,7 @@ def test_both_sides_know_what_neither_knows_alone(model: Filler) -> None:
         assert blank.candidates[0][1] > 0.9, line
         for alone in (blank.left, blank.right):
             assert alone is not None
-            assert all(p == pytest.approx(1 / 2, abs=0.1) for _, p in alone[:2])
+            assert max(p for _, p in alone) < 0.75
 
 
 def test_evaluate_counts_what_a_loop_over_predict_counts(model: Filler) -> None:
@@ -160,9 +160,8 @@ def test_one_side_alone_answers_but_has_no_directions() -> None:
     model = learnt(reads="left")
     (filling,) = model.predict(["ann eats ___"], top=1)
     assert filling.blanks[0].candidates[0][0] == "figs"
-    assert sorted(model.evaluate(TEXT)) == sorted(
-        key for key in learnt().evaluate(TEXT) if not key.startswith(("left_", "right_"))
-    )
+    keys = {"accuracy", "top_5", "nats_per_token", "perplexity", "accuracy_words", "top_5_words", "nats_per_word"}
+    assert set(model.evaluate(TEXT)) == keys | {"tokens", "words", "sentences", "unknown"}
     with pytest.raises(ValueError, match="the model reads left of a blank only"):
         model.predict(["ann ___"], directions=True)
     assert model.predict(["ann ___ ."], longest=2)[0].text.endswith(".")
@@ -297,8 +296,8 @@ def test_chinese_characters_segments_and_odd_signs() -> None:
         for kind in ("chars", "segments"):
             if kind == "segments":
                 pytest.importorskip("rjieba")
-            model = Filler(tokens=kind, hidden=8, embedding=8, learning_rate=0.02, batch=8).fit(
-                lines, epochs=20, threads=1
+            model = Filler(tokens=kind, hidden=8, embedding=8, learning_rate=0.04, batch=8).fit(
+                lines, epochs=8, threads=1
             )
             found = model.predict(["他买了一部___", "他___了一部手机", "他很___"], top=2)
             assert [len(filling.blanks) for filling in found] == [1, 1, 1]

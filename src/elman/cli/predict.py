@@ -101,4 +101,4 @@ def _print_rows(predictions: list[list[tuple[str, float]]]) -> None:
 
 
 # What `predicts` of a task says -> how its predictions of the lines of a file are shown.
-_SHOW = {"tokens": _show_tokens, "blanks": show_fillings}
+_SHOW: dict[str, Callable[[Any, Path, bool], None]] = {"tokens": _show_tokens, "blanks": show_fillings}

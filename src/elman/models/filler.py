@@ -155,7 +155,8 @@ class FillNetwork(nn.Module):
 
     def vectors(self, rows: Tensor) -> Tensor:
         """What the stacks read of tokens and marks: (T + 2, N) → (T + 2, N, E), of variance 1 at the start."""
-        return F.embedding(rows, self.embedding.weight) * self.embedding.embedding_dim**0.5
+        scale: float = self.embedding.embedding_dim**0.5
+        return F.embedding(rows, self.embedding.weight) * scale
 
     def contexts(self, vectors: Tensor, lengths: Lengths = None, masks: FillMasks | None = None) -> Contexts:
         """Read sentences from both sides.

@@ -57,9 +57,9 @@ def contexts_at(network: FillNetwork, rows: Sequence[Row], at: Sequence[Sequence
     right = torch.empty(firsts[-1] if network.backwards is not None else 0, width)
     for chosen in Buckets(ragged.lengths, rows=_ROWS, steps=_STEPS).once():
         batch, lengths = padded(ragged, chosen)
-        place = torch.tensor([place for row in chosen for place in at[row]], dtype=torch.int64)
-        owner = torch.tensor([n for n, row in enumerate(chosen) for _ in at[row]], dtype=torch.int64)
-        into = torch.tensor([firsts[row] + k for row in chosen for k in range(counts[row])], dtype=torch.int64)
+        place = torch.tensor([place for row in chosen.tolist() for place in at[row]], dtype=torch.int64)
+        owner = torch.tensor([n for n, row in enumerate(chosen.tolist()) for _ in at[row]], dtype=torch.int64)
+        into = torch.tensor([firsts[row] + k for row in chosen.tolist() for k in range(counts[row])], dtype=torch.int64)
         if network.forwards is not None:
             left[into] = _states(network, network.forwards, batch[:-1], lengths + 1, place, owner)
         if network.backwards is not None:

@@ -50,7 +50,7 @@ class FillLearner(BatchLearner):
         )
         steps = round(float(data.training.lengths.mean() - 2) * settings.batch)
         super().__init__(
-            network, training, validation, losses=self._loss_of, judge=self._judge, steps=max(steps, 1), show=show
+            network, training, validation, losses=self._loss_of, judge=self._score_of, steps=max(steps, 1), show=show
         )
         self._data, self._settings = data, settings
         counts = torch.tensor([*data.lexicon.counts, len(data.training), len(data.training)], dtype=torch.float32)
@@ -94,7 +94,7 @@ class FillLearner(BatchLearner):
         dropped = torch.rand(batch.shape, generator=generator) < rate
         return batch.masked_fill(dropped & (batch < self.network.vocabulary), _UNKNOWN)
 
-    def _judge(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Score:
+    def _score_of(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Score:
         batch, lengths = padded(self._data.validation, rows)
         side = self.network.sides[0]
         nats, ranks, _ = judged(self.network, batch, lengths, (side,))[side]

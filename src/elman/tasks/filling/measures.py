@@ -35,18 +35,19 @@ def fill_measures(network: FillNetwork, lexicon: Lexicon, rows: Ragged, kind: st
             judged = found[side]
             here = groups[group][judged.targets]
             ranks = judged.ranks[here]
-            nats = judged.nats[here].double().sum()
-            sums[side, group] += np.array([(ranks == 0).sum(), (ranks < _TOP).sum(), nats, len(ranks)], float)
+            counts = [int((ranks == 0).sum()), int((ranks < _TOP).sum()), len(ranks)]
+            sums[side, group] += np.array([*counts, float(judged.nats[here].double().sum())])
     figures: dict[str, float | int] = {}
-    for (side, group), (right, listed, nats, count) in sums.items():
+    for (side, group), counted in sums.items():
+        right, listed, count, nats = counted.tolist()
         before = "" if side == network.sides[0] else f"{side}_"
-        total = max(float(count), 1.0)
+        total = max(count, 1.0)
         figures |= {
-            f"{before}accuracy{group}": float(right) / total,
-            f"{before}top_{_TOP}{group}": float(listed) / total,
-            f"{before}nats_per_{'word' if group else 'token'}": float(nats) / total,
+            f"{before}accuracy{group}": right / total,
+            f"{before}top_{_TOP}{group}": listed / total,
+            f"{before}nats_per_{'word' if group else 'token'}": nats / total,
         }
         if not group:
-            figures[f"{before}perplexity"] = math.exp(min(float(nats) / total, 700.0))
-    counts = {("words" if group else "tokens"): int(sums[network.sides[0], group][3]) for group in groups}
-    return {**figures, **counts, "sentences": len(rows), "unknown": unknown}
+            figures[f"{before}perplexity"] = math.exp(min(nats / total, 700.0))
+    of = {("words" if group else "tokens"): int(sums[network.sides[0], group][2]) for group in groups}
+    return {**figures, **of, "sentences": len(rows), "unknown": unknown}

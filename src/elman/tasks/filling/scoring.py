@@ -16,6 +16,7 @@ __all__ = ["Judged", "judged", "padded", "places", "score_rows"]
 
 _LOGITS = 1 << 23  # P·V at once: bounds the memory whatever the vocabulary
 _ROWS, _STEPS = 256, 1 << 14  # of a batch
+_NEVER = torch.iinfo(torch.int64).max
 
 
 class Judged(NamedTuple):
@@ -24,7 +25,7 @@ class Judged(NamedTuple):
     nats: Tensor
     """(P,) -ln P of each."""
     ranks: Tensor
-    """(P,) how many tokens are more probable, "other" not counted; of an unknown one V, for it is never named."""
+    """(P,) how many tokens but "other" are more probable; no number is larger than that of an unknown one."""
     targets: Tensor
     """(P,) what each is."""
 
@@ -95,7 +96,7 @@ def judged(network: FillNetwork, batch: Tensor, lengths: Tensor, sides: Sequence
             nats[part] = F.cross_entropy(logits, targets[part], reduction="none")
             own = logits.gather(1, targets[part].unsqueeze(1))
             ranks[part] = (logits[:, 1:] > own).sum(1)
-        found[side] = Judged(nats, ranks.masked_fill(targets == 0, network.vocabulary), targets)
+        found[side] = Judged(nats, ranks.masked_fill(targets == 0, _NEVER), targets)
     return found
 
 

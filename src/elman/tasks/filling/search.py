@@ -115,6 +115,5 @@ def _split(found: Likely, at: Sequence[Sequence[int]]) -> list[Likely]:
     counts = [len(one) for one in at]
     if not sum(counts):
         return [Likely(found.tokens[:0], found.log_probabilities[:0]) for _ in counts]
-    return [
-        Likely(*pair) for pair in zip(found.tokens.split(counts), found.log_probabilities.split(counts), strict=True)
-    ]
+    parts = zip(torch.split(found.tokens, counts), torch.split(found.log_probabilities, counts), strict=True)
+    return [Likely(*pair) for pair in parts]
