@@ -18,7 +18,7 @@ __all__ = ["FillLearner"]
 
 _JUDGED = 256  # sentences of a validation batch
 _UNKNOWN = 0  # the lexicon's entry for unknown tokens
-_SIDE_WEIGHT = 0.5  # of the loss of either language model beside that of both directions
+_SIDE_WEIGHT = 0.2  # of the loss of either language model beside that of both directions
 _SIDE_PART = 0.5  # of the places at which either is asked in a step: the softmax is most of the cost
 
 
