@@ -147,13 +147,18 @@ def test_a_blank_of_unknown_length(model: Filler) -> None:
         ({"longest": 2, "choices": ["ann"]}, "longest is 2, with choices, whose lengths are known"),
         ({"longest": 2, "directions": True}, "directions compares blanks of one token"),
         ({"directions": True, "choices": ["ann eats"]}, "directions compares blanks of one token"),
-        ({"choices": []}, r"choices is \(\), expected one word or more"),
+        ({"choices": []}, "choices is empty, expected one word or more"),
         ({"choices": [" "]}, "choices has ' ', which has no token"),
     ],
 )
 def test_bad_questions_are_named(model: Filler, question: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model.predict(["ann ___"], **question)
+
+
+def test_choices_are_a_list(model: Filler) -> None:
+    with pytest.raises(TypeError, match="choices is 'ann', expected a list of words"):
+        model.predict(["ann ___"], choices="ann")
 
 
 def test_one_side_alone_answers_but_has_no_directions() -> None:

@@ -29,7 +29,7 @@ class Question(NamedTuple):
     """What is asked of lines, as `elman.Filler.predict` takes it."""
 
     top: int = 5
-    choices: tuple[str, ...] | None = None
+    choices: Sequence[str] | None = None
     longest: int = 1
     directions: bool = False
 
@@ -87,8 +87,10 @@ def _line(cloze: Cloze, lexicon: Lexicon) -> Line:
 
 def _phrases(choices: Sequence[str], lexicon: Lexicon, kind: str) -> list[tuple[int, ...]]:
     """The choices in numbers, without those of which a token is unknown; several may not be the same tokens."""
-    if isinstance(choices, str) or not choices:
-        raise ValueError(f"choices is {choices!r}, expected one word or more, in a list")
+    if isinstance(choices, str):
+        raise TypeError(f"choices is {choices!r}, expected a list of words")
+    if not choices:
+        raise ValueError("choices is empty, expected one word or more")
     found: dict[tuple[int, ...], str] = {}
     strange = []
     for choice in choices:
@@ -168,7 +170,7 @@ def _searched(
             found = among_phrases(network, row, at, phrases)
         blanks.append(Blank(_told(found, lexicon, kind)))
         words.append(blanks[-1].candidates[0][0])
-        best = found[0].tokens
+        best = next(p.tokens for p in found if joined(lexicon.tokens(p.tokens), kind) == words[-1])
         row = np.concatenate([row[: at + 1], np.asarray(best, np.int64), row[at + 2 :]])
         moved += len(best) - 1
     return Filling(cloze.filled(words), blanks)

@@ -13,7 +13,7 @@ from elman.models.encoders import Encoder, EncoderState, flipped
 from elman.models.filler import Contexts, FillNetwork
 from elman.tasks.filling.scoring import padded
 
-__all__ = ["Likely", "contexts_at", "likely", "sentence_scores"]
+__all__ = ["Likely", "contexts_at", "likely", "log_probabilities", "sentence_scores"]
 
 _ROWS, _STEPS = 256, 1 << 14  # of a batch, padding counted; a longer sentence is read in pieces of so many steps
 _LOGITS = 1 << 23  # P·V at once
@@ -101,8 +101,7 @@ def likely(network: FillNetwork, side: str, contexts: Contexts, top: int, among:
     among
         (C,) tokens that alone are possible; None: all, of which "other" is left out of the list, not out of the sum.
     """
-    states = {"both": contexts, "left": (contexts.left,), "right": (contexts.right,)}[side]
-    z = network.read_out(side, *states)
+    z = _read_out(network, side, contexts)
     size = max(1, _LOGITS // network.vocabulary)
     tokens, values = [], []
     for first in range(0, len(z), size):
@@ -118,6 +117,12 @@ def likely(network: FillNetwork, side: str, contexts: Contexts, top: int, among:
 
 
 @torch.inference_mode()
+def log_probabilities(network: FillNetwork, contexts: Contexts, tokens: Tensor) -> Tensor:
+    """ln P of one token of each place, (P,), from all that the network reads."""
+    return _log_probabilities(network, _read_out(network, network.sides[0], contexts), tokens, None)
+
+
+@torch.inference_mode()
 def sentence_scores(network: FillNetwork, rows: Sequence[Row]) -> Tensor:
     """How probable sentences are as a whole, (S,) ln of it.
 
@@ -125,7 +130,7 @@ def sentence_scores(network: FillNetwork, rows: Sequence[Row]) -> Tensor:
     the chain rule from the other end.  They differ by what either has learnt; this is their geometric mean.
     """
     ragged = Ragged.collect(rows)
-    everything = torch.arange(network.vocabulary + 2)
+    everything = torch.arange(network.vocabulary + 2)  # a mark is as possible as a token
     sides = [side for side in network.sides if side != "both"]
     scores = torch.zeros(len(rows), dtype=torch.float64)
     for chosen in Buckets(ragged.lengths, rows=_ROWS, steps=_STEPS).once():
@@ -135,10 +140,23 @@ def sentence_scores(network: FillNetwork, rows: Sequence[Row]) -> Tensor:
         owner = torch.from_numpy(chosen).expand(len(batch) - 1, -1)[there]
         for side in sides:
             states, targets = (contexts.left, batch[1:]) if side == "left" else (contexts.right, batch[:-1])
-            z, right = network.read_out(side, states[there]), targets[there].unsqueeze(1)
-            size = max(1, _LOGITS // network.vocabulary)
-            for first in range(0, len(z), size):
-                part = slice(first, first + size)
-                found = network.logits(z[part], everything).log_softmax(-1).gather(1, right[part]).squeeze(1)
-                scores.index_add_(0, owner[part], found.double() / len(sides))
+            z = network.read_out(side, states[there])
+            values = _log_probabilities(network, z, targets[there], everything)
+            scores.index_add_(0, owner, values.double() / len(sides))
     return scores
+
+
+def _read_out(network: FillNetwork, side: str, contexts: Contexts) -> Tensor:
+    states = {"both": contexts, "left": (contexts.left,), "right": (contexts.right,)}[side]
+    return network.read_out(side, *states)
+
+
+def _log_probabilities(network: FillNetwork, z: Tensor, tokens: Tensor, among: Tensor | None) -> Tensor:
+    """(P,) ln P of one token each, (P,), among all tokens or those given, from z (P, E)."""
+    values = torch.empty(len(z))
+    size = max(1, _LOGITS // network.vocabulary)
+    for first in range(0, len(z), size):
+        part = slice(first, first + size)
+        found = network.logits(z[part], among).log_softmax(-1)
+        values[part] = found.gather(1, tokens[part].unsqueeze(1)).squeeze(1)
+    return values

@@ -315,7 +315,7 @@ class Filler:
         'go'
         """
         network, lexicon = trained(self._parts)
-        asked = Question(top, None if choices is None else tuple(choices), longest, directions)
+        asked = Question(top, choices, longest, directions)
         return answer(network, lexicon, self.hyperparameters.tokens, as_lines(inputs), asked)
 
     def save(self, path: str | os.PathLike[str]) -> None:

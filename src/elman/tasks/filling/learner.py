@@ -13,6 +13,7 @@ from elman.tasks.filling.sampled import Sample, draw_sample, sampled_cross_entro
 from elman.tasks.filling.scoring import judged, padded, places
 from elman.tasks.filling.sentences import FillData
 from elman.tasks.filling.settings import FillSettings
+from elman.tasks.training import Judgement
 
 __all__ = ["FillLearner"]
 
@@ -56,9 +57,10 @@ class FillLearner(BatchLearner):
         counts = torch.tensor([*data.lexicon.counts, len(data.training), len(data.training)], dtype=torch.float32)
         self._frequencies = counts / counts.sum().clamp(min=1)
 
-    def validate(self, tokens: int | None) -> float:  # type: ignore[override]
-        """Mean nats of a hidden token: how sure the network is of what is right counts, not how often it is right."""
-        return super().validate(tokens).loss
+    def validate(self, tokens: int | None) -> Judgement:
+        """Mean nats of a hidden token, which decides: how probable what is right is, not how often it is the first."""
+        found = super().validate(tokens)
+        return found._replace(rank=found.loss)
 
     def _loss_of(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]], generator: torch.Generator) -> Tensor:
         """Mean nats of a hidden token; the gradient is that of the two language models beside it, too."""

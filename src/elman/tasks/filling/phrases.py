@@ -19,15 +19,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from elman.models.filler import FillNetwork
-from elman.tasks.filling.conditionals import Row, contexts_at, likely, sentence_scores
+from elman.tasks.filling.conditionals import Row, contexts_at, likely, log_probabilities, sentence_scores
 
 __all__ = ["Phrase", "among_phrases", "best_phrases"]
 
 _OTHER = 0  # how a token that is not known yet is read
-_BEAM = 8  # beginnings kept of each length, or as many as are asked for
+_BEAM, _WIDEST = 8, 64  # beginnings kept of each length: as many as are asked for, within these bounds
 _REACH = 128  # tokens on either side of the blank that are read
 
 
@@ -62,7 +61,7 @@ def best_phrases(network: FillNetwork, row: Row, place: int, longest: int, top: 
     left, right = _around(row, place)
     found: list[Phrase] = []
     for length in range(1, longest + 1):
-        found += _beam(network, left, right, length, max(_BEAM, top))
+        found += _beam(network, left, right, length, min(max(_BEAM, top), _WIDEST))
     return _over_lengths(network, left, right, found)[:top]
 
 
@@ -117,19 +116,10 @@ def _chained(network: FillNetwork, left: Row, right: Row, phrases: Sequence[Sequ
         row for phrase in phrases for i in range(len(phrase)) for row in _rows(left, right, [phrase[:i]], len(phrase))
     ]
     contexts = contexts_at(network, rows, [[len(left) - 1 + index] for _, index in steps])
-    values = _log_probabilities(network, contexts, torch.tensor([phrases[n][i] for n, i in steps]))
+    values = log_probabilities(network, contexts, torch.tensor([phrases[n][i] for n, i in steps]))
     sums = torch.zeros(len(phrases), dtype=torch.float64)
     sums.index_add_(0, torch.tensor([number for number, _ in steps]), values.double())
     return [Phrase(tuple(phrase), value) for phrase, value in zip(phrases, sums.tolist(), strict=True)]
-
-
-@torch.inference_mode()
-def _log_probabilities(network: FillNetwork, contexts: Sequence[Tensor], tokens: Tensor) -> Tensor:
-    """ln P of one token of each place, (P,)."""
-    side = network.sides[0]
-    states = contexts if side == "both" else [state for state in contexts if len(state)]
-    logits = network.logits(network.read_out(side, *states))
-    return logits.log_softmax(-1).gather(1, tokens.unsqueeze(1)).squeeze(1)
 
 
 def _over_lengths(network: FillNetwork, left: Row, right: Row, phrases: Sequence[Phrase]) -> list[Phrase]:
