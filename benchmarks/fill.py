@@ -192,14 +192,19 @@ def measure(corpus: str, options: argparse.Namespace, kept: dict[str, Any]) -> I
     training, validation, test = split(corpus)
     chinese = kind == "segments"
     run = {"time": options.time} if options.epochs is None else {"epochs": options.epochs}
-    facts = {"training": len(training), "test": len(test), "run": run, "date": str(date.today())}
-    facts |= {"machine": f"{os.cpu_count()} cores, {platform.machine()}", "threads": torch.get_num_threads()}
-    found: dict[str, Any] = {**kept, **facts, "rows": dict(kept.get("rows", {}))}
+    found: dict[str, Any] = {"training": len(training), "test": len(test), "rows": dict(kept.get("rows", {}))}
+    facts: dict[str, Any] = {"date": str(date.today()), "threads": torch.get_num_threads()}
+    facts |= {"machine": f"{os.cpu_count()} cores, {platform.machine()}"}
     if "ngram" in wanted:
         scores, named, spent = ngram_scores(training, test, kind, options.order)
-        found["rows"]["ngram"] = row([scores], [spent], [{"first": named}] if chinese else [], order=options.order)
+        found["rows"]["ngram"] = row(
+            [scores], [spent], [{"first": named}] if chinese else [], order=options.order, **facts
+        )
         yield found
     sides = {"left", "right"} if set(wanted) & {"left", "right", "product", "naive Bayes"} else set()
+    if not sides and "both" not in wanted:
+        return
+    facts |= {"run": run, "hidden": options.hidden}
     several: dict[str, list[Scores]] = {}
     spent: dict[str, list[float]] = {}
     said: dict[str, list[Any]] = {}
@@ -216,7 +221,7 @@ def measure(corpus: str, options: argparse.Namespace, kept: dict[str, Any]) -> I
         for name, scores in scores_of(models, test, kind).items():
             several.setdefault(name, []).append(scores)
         for name, scores in several.items():
-            found["rows"][name] = row(scores, spent.get(name, []), said.get(name, []))
+            found["rows"][name] = row(scores, spent.get(name, []), said.get(name, []), **facts)
         yield found
 
 
@@ -256,12 +261,12 @@ def row(seeds: list[Scores], spent: list[float], said: list[Any], **facts: Any) 
 
 
 def table(corpus: str, found: dict[str, Any]) -> str:
-    run = " ".join(f"--{name} {value}" for name, value in found["run"].items())
+    words = max(each["words"] for each in found["rows"].values())
     lines = [
-        f"{corpus}: {found['training']:,} training sentences, {found['test']:,} test sentences, {run}, {found['date']}",
+        f"{corpus}: {found['training']:,} training sentences, {words:,} words of {found['test']:,} test sentences",
         "",
-        "| predicted by | top-1, % | top-5, % | nats | CPU s |",
-        "|---|---|---|---|---|",
+        "| predicted by | top-1, % | top-5, % | nats | CPU s | seeds, run |",
+        "|---|---|---|---|---|---|",
     ]
     for name in SYSTEMS:
         if name in found["rows"]:
@@ -273,7 +278,9 @@ def table(corpus: str, found: dict[str, Any]) -> str:
             nats = f"{each['nats']['mean']:.3f} ({each['nats']['low']:.3f}–{each['nats']['high']:.3f})"
             seconds = f"{np.mean(each['cpu_seconds']):.0f}" if each["cpu_seconds"] else ""
             title = f"{each['order']}-grams" if name == "ngram" else name
-            lines.append(f"| {title} | {' | '.join(shown)} | {nats} | {seconds} |")
+            run = " ".join(f"--{key} {value}" for key, value in each.get("run", {}).items())
+            how = f"{each['seeds']}, {run}" if run else ""
+            lines.append(f"| {title} | {' | '.join(shown)} | {nats} | {seconds} | {how} |")
     for name in SYSTEMS:
         for said in found["rows"].get(name, {}).get("lecture", []):
             first = ", ".join(f"{token} {p:.1%}" for token, p in said["first"])

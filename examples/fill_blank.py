@@ -12,7 +12,7 @@ TRAINING, UNSEEN = elman.corpora.tatoeba("en")[:5000], elman.corpora.tatoeba("en
 
 def main() -> None:
     warnings.simplefilter("ignore")  # of words that the model has never met
-    model = elman.Filler(hidden=64, embedding=64, learning_rate=8e-3).fit(TRAINING, epochs=4)
+    model = elman.Filler(hidden=64, embedding=64, learning_rate=8e-3).fit(TRAINING, epochs=3)
     print(f"{model.metrics['sentences']:,} sentences, a vocabulary of {len(model.lexicon):,}")
 
     figures = model.evaluate(UNSEEN)

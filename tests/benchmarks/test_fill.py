@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import elman
+from elman.tasks.filling.sentences import prepare
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,14 @@ def test_words_in_their_place_are_whole_sentences_compared(fill: ModuleType, ord
             expected -= np.logaddexp.reduce(expected)
             found = fill.ngram_logs(model.table, model.lexicon.indices(words).numpy(), place)
             assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_n_grams_and_networks_have_one_vocabulary(fill: ModuleType) -> None:
+    lines = elman.corpora.tatoeba("en")[:200]
+    tokens = "\n".join(" ".join(fill.cut_sentence(line, "words")) for line in lines)
+    counted = elman.NGram(order=1, min_count=2).fit(tokens).lexicon
+    data = prepare(lines, lines[:1], "words", min_count=2, max_size=50_000)
+    assert list(counted)[1:] == list(data.lexicon)[1:]
 
 
 def test_scores_are_counted_a_sentence_at_a_time(fill: ModuleType) -> None:

@@ -136,6 +136,15 @@ class FillNetwork(nn.Module):
         """The mark behind a sentence, V + 1."""
         return self.vocabulary + 1
 
+    @torch.no_grad()
+    def expect(self, counts: Tensor) -> None:
+        """Begin with how often each token and mark is seen, (V + 2,): the output's bias is ln of its share.
+
+        A bias that begins at zero has some units to go, in steps of the learning rate.
+        """
+        seen = counts.to(self.bias.dtype).clamp(min=1.0)
+        self.bias.copy_((seen / seen.mean()).log())
+
     def framed(self, tokens: Tensor, lengths: Lengths = None) -> Tensor:
         """Put the marks around sentences: (T, N) → (T + 2, N), behind the end of a row whatever."""
         N = tokens.shape[1]

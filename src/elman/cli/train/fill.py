@@ -38,7 +38,15 @@ def train_filler(
         str | None,
         flag(metavar="NAME", panel=DATA, help="Instead of FILE, a text that Elman brings: tatoeba-zh, tatoeba-en."),
     ] = None,
-    validation: flags.Validation = None,
+    validation: Annotated[
+        Path | None,
+        flag(
+            metavar="FILE",
+            panel=DATA,
+            help="Judge progress by this.",
+            show_default="the last tenth of the sentences, at most 2,000",
+        ),
+    ] = None,
     tokens: Annotated[
         str,
         flag(metavar="words|chars|segments", panel=DATA, help="What fills a blank: segments are Chinese words."),
@@ -62,7 +70,7 @@ def train_filler(
     threads: flags.Threads = None,
     resume: flags.Resume = False,
     checkpoint_every: flags.CheckpointEvery = "60s",
-    batch: Annotated[int, flag(metavar="N", panel=TRAINING, parser=whole, help="Sentences of a step.")] = 64,
+    batch: Annotated[int, flag(metavar="N", panel=TRAINING, parser=whole, help="Sentences of a step.")] = 32,
     samples: Annotated[
         int,
         flag(metavar="N", panel=TRAINING, parser=whole, help="Tokens that the right one is compared with in a step."),

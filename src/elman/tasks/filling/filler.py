@@ -169,7 +169,8 @@ class Filler:
         targets
             Not used: what is hidden is the target.
         validation
-            Other sentences to judge progress by, given like `inputs`; None holds the last tenth of them out.
+            Other sentences to judge progress by, given like `inputs`; None holds the last tenth
+            of them out, at most 2,000.
         time, epochs, seed, resume, checkpoint, checkpoint_every, threads, progress, log
             As of `elman.LanguageModel.fit`; an epoch is a pass over all sentences.
 
@@ -209,6 +210,7 @@ class Filler:
             )
         self.settings = settings
         self._parts = settings.new_network(len(data.lexicon), plan.seed), data.lexicon
+        self.network.expect(data.counts)
         learner = FillLearner(self.network, data, settings, plan.seed, lambda: self._sample(data.validation[0]))
         run = Run()
         try:

@@ -54,8 +54,7 @@ class FillLearner(BatchLearner):
             network, training, validation, losses=self._loss_of, judge=self._score_of, steps=max(steps, 1), show=show
         )
         self._data, self._settings = data, settings
-        counts = torch.tensor([*data.lexicon.counts, len(data.training), len(data.training)], dtype=torch.float32)
-        self._frequencies = counts / counts.sum().clamp(min=1)
+        self._frequencies = data.counts / data.counts.sum()
 
     def validate(self, tokens: int | None) -> Judgement:
         """Mean nats of a hidden token, which decides: how probable what is right is, not how often it is the first."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from elman.data import Lexicon, Ragged, normalise
 from elman.data.blanks import cut_sentence
@@ -19,7 +21,7 @@ Sentences = str | os.PathLike[str] | Sequence[str] | Sequence[os.PathLike[str]]
 """A str is a text, a sentence a line; a list of str are the sentences; a Path is a file, a list of them several."""
 
 _LONGEST = 254  # tokens of a row: a longer sentence is learnt in pieces
-_VALIDATION_PART = 10  # one sentence in so many, if no others are given
+_VALIDATION_PART, _MOST_VALIDATION = 10, 2000  # one sentence in so many, at most so many, if no others are given
 _CHUNK = 1 << 22  # numbers counted at once
 _BEGIN, _END = -2, -1  # the marks, as long as the size of the vocabulary is not known
 
@@ -33,6 +35,11 @@ class FillData:
     lexicon: Lexicon
     training: Ragged
     validation: Ragged
+
+    @property
+    def counts(self) -> Tensor:
+        """(V + 2,) how often each token and mark is hidden in training."""
+        return torch.tensor([*self.lexicon.counts, len(self.training), len(self.training)])
 
     def fingerprint(self) -> str:
         """A number that tells one set of sentences from another."""
@@ -107,7 +114,7 @@ def prepare(
     Parameters
     ----------
     inputs
-        Training sentences; the last tenth of them is for validation if there are no others for that.
+        Training sentences; the last tenth of them, at most 2,000, is for validation if there are no others for that.
     validation
         Validation sentences, or None.
     kind
@@ -129,7 +136,7 @@ def prepare(
                 yield from framed(tokens, _BEGIN, _END, _LONGEST)
 
     found = Ragged.collect(rows())
-    held_out = max(1, len(found) // _VALIDATION_PART) if validation is None else 0
+    held_out = max(1, min(_MOST_VALIDATION, len(found) // _VALIDATION_PART)) if validation is None else 0
     if len(found) <= held_out:
         raise ValueError(f"inputs has {len(found)} sentences; expected at least {1 + held_out}")
     split = len(found) - held_out

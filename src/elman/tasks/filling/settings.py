@@ -65,7 +65,7 @@ class FillHyperparameters:
     min_count: int | None = None
     max_size: int = _MAX_SIZE
     samples: int = 1024
-    batch: int = 64
+    batch: int = 32
     learning_rate: float = 4e-3
 
     def __post_init__(self) -> None:
