@@ -157,6 +157,12 @@ def test_masks_hold_for_all_steps_of_a_row_and_none_are_drawn_to_predict() -> No
     assert torch.equal(network(rows), network(rows))
 
 
+def test_the_bias_begins_with_the_frequencies() -> None:
+    network = FillNetwork(3)
+    network.expect(torch.tensor([0, 6, 2, 1, 1]))
+    assert network.bias.softmax(0).tolist() == pytest.approx([1 / 11, 6 / 11, 2 / 11, 1 / 11, 1 / 11])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -283,17 +283,6 @@ def test_a_sentence_of_100_000_tokens(model: Filler) -> None:
     assert trained.metrics["sentences"] == pieces - pieces // 10
 
 
-def test_a_long_sentence_is_learnt_in_pieces_that_miss_nothing() -> None:
-    from elman.tasks.filling.sentences import framed
-
-    for length in (0, 1, 5, 6, 7, 23):
-        rows = [row.tolist() for row in framed(range(length), -2, -1, longest=6)]
-        assert [token for row in rows for token in row[1:-1]] == list(range(length))
-        whole = [-2, *range(length), -1]
-        assert all(row == whole[row[1] : row[1] + len(row)] for row in rows if len(row) > 2)
-        assert max(map(len, rows)) <= 8
-
-
 def test_chinese_characters_segments_and_odd_signs() -> None:
     lines = ["他买了一部手机", "她修了一台电脑", "他很😀", "her e\u0301 \u202e"] * 30
     with warnings.catch_warnings():
