@@ -40,7 +40,7 @@ def main() -> None:
     print(f"{options.corpus}, {options.steps} steps, a vocabulary of {len(data.lexicon):,}")
     print("samples    CPU s a step   estimated loss   loss over all words")
     for samples in map(int, options.samples.split(",")):
-        settings = FillHyperparameters(tokens=kind, samples=samples).completed()
+        settings = FillHyperparameters(tokens=kind, samples=samples).completed(kind)
         network = settings.new_network(len(data.lexicon), seed=0)
         network.expect(data.counts)
         learner = FillLearner(network, data, settings, 0, str)

@@ -27,6 +27,18 @@ def test_the_vocabulary_is_that_of_the_training_part(min_count: int) -> None:
     assert data.counts.tolist() == [*data.lexicon.counts, len(training), len(training)]
 
 
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [(["他买了一部手机iPhone", "好"], "segments"), (["he bought 手机", "ok"], "words"), (["1 2", "3"], "words")],
+)
+def test_how_a_text_is_cut_follows_from_its_letters(lines: list[str], kind: str) -> None:
+    if kind == "segments":
+        pytest.importorskip("rjieba")
+    data = prepare(lines, None, None)
+    assert data.kind == kind
+    assert data.fingerprint() == prepare(lines, None, kind).fingerprint()
+
+
 def test_at_most_2000_sentences_are_held_out() -> None:
     data = prepare(["a b"] * 30_000, None, "words")
     assert (len(data.training), len(data.validation)) == (28_000, 2_000)

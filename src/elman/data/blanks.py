@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 from elman.data.tokens import split
 
-__all__ = ["BLANK", "Cloze", "cut_blanks", "cut_sentence", "joined"]
+__all__ = ["BLANK", "Cloze", "cut_blanks", "cut_sentence", "joined", "kind_of"]
 
 BLANK = "___"
 """How a blank is written: three underscores, or more."""
 
 _BLANK = re.compile(r"_{3,}")
+_HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003134f]")
 _HOLE = ""  # what stands for a blank among tokens, none of which is empty
 
 
@@ -95,6 +96,15 @@ def cut_blanks(line: str, kind: str = "words") -> Cloze:
             tokens.append(_HOLE)
         tokens += cut_sentence(part, kind)
     return Cloze(parts, tokens, blanks)
+
+
+def kind_of(text: str) -> str:
+    """How a text should be cut: ``segments`` if most of its letters are Chinese characters, else ``words``.
+
+    >>> kind_of("他买了一部新手机：iPhone。"), kind_of("He bought a phone.")
+    ('segments', 'words')
+    """
+    return "segments" if 2 * len(_HAN.findall(text)) > sum(map(str.isalpha, text)) else "words"
 
 
 def joined(tokens: Sequence[str], kind: str) -> str:

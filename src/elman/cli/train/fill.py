@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "train_filler"]
 
 EXAMPLES = """[bold]Examples[/bold]
-elman train fill --corpus tatoeba-zh --tokens segments -o fill.elman
+elman train fill --corpus tatoeba-zh -o fill.elman
 elman train fill --corpus tatoeba-en --time 90s -o fill.elman
-zcat reviews.tsv.gz | cut -f2 | elman train fill - --tokens segments --time 10m -o fill.elman"""
+zcat reviews.tsv.gz | cut -f2 | elman train fill - --time 10m -o fill.elman"""
 
 _AUTO = "auto"  # chosen by elman.tasks, where the defaults are written
 
@@ -48,9 +48,14 @@ def train_filler(
         ),
     ] = None,
     tokens: Annotated[
-        str,
-        flag(metavar="words|chars|segments", panel=DATA, help="What fills a blank: segments are Chinese words."),
-    ] = "words",
+        str | None,
+        flag(
+            metavar="words|chars|segments",
+            panel=DATA,
+            help="What fills a blank.",
+            show_default="segments, which are Chinese words, of Chinese; else words",
+        ),
+    ] = None,
     min_count: Annotated[
         int | None,
         flag(

@@ -86,12 +86,12 @@ def _line(cloze: Cloze, lexicon: Lexicon) -> Line:
 
 
 def _phrases(choices: Sequence[str], lexicon: Lexicon, kind: str) -> list[tuple[int, ...]]:
-    """The choices in numbers, without those of which a token is unknown; several may not be the same tokens."""
+    """The choices in numbers, each once, without those of which a token is unknown."""
     if isinstance(choices, str):
         raise TypeError(f"choices is {choices!r}, expected a list of words")
     if not choices:
         raise ValueError("choices is empty, expected one word or more")
-    found: dict[tuple[int, ...], str] = {}
+    found: list[tuple[int, ...]] = []
     strange = []
     for choice in choices:
         phrase = tuple(lexicon.indices(cut_sentence(normalise(choice), kind)).tolist())
@@ -99,14 +99,14 @@ def _phrases(choices: Sequence[str], lexicon: Lexicon, kind: str) -> list[tuple[
             raise ValueError(f"choices has {choice!r}, which has no token")
         if _OTHER in phrase:
             strange.append(choice)
-        else:
-            found.setdefault(phrase, choice)
+        elif phrase not in found:
+            found.append(phrase)
     if not found:
         raise ValueError(f"the model knows none of the choices, {', '.join(choices)}")
     if strange:
         message = f"the model does not know {', '.join(map(repr, strange))}: left out of the choices"
         warnings.warn(message, stacklevel=_STACKLEVEL)
-    return list(found)
+    return found
 
 
 def _warn(clozes: Sequence[Cloze], lines: Sequence[Line], kind: str) -> None:

@@ -38,7 +38,8 @@ class Filler:
     Parameters
     ----------
     tokens
-        ``words`` (and punctuation marks), ``chars``, or ``segments``, Chinese words (`elman.data.blanks`).
+        ``words`` (and punctuation marks), ``chars``, or ``segments``, Chinese words (`elman.data.blanks`); None:
+        segments if the text is Chinese, else words.
     encoder
         Of each direction: ``lstm``, ``gru``, ``rnn``, ``tdnn`` or ``feedforward``.
     reads
@@ -99,7 +100,7 @@ class Filler:
     def __init__(
         self,
         *,
-        tokens: str = "words",
+        tokens: str | None = None,
         encoder: str = "lstm",
         reads: str = "both",
         layers: int = 1,
@@ -202,7 +203,7 @@ class Filler:
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = prepare(inputs, validation, given.tokens, min_count=given.least_count, max_size=given.max_size)
-        settings = given.completed()
+        settings = given.completed(data.kind)
         facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
         if stored is not None and stored.description["data"] != facts["data"]:
             raise ValueError(
@@ -255,11 +256,12 @@ class Filler:
             probability is that of any unknown token.
         """
         network, lexicon = trained(self._parts)
-        rows = rows_of(lines_of(data, "data"), lexicon, self.hyperparameters.tokens)
+        kind = self._kind
+        rows = rows_of(lines_of(data, "data"), lexicon, kind)
         if not len(rows):
             raise ValueError("data has no sentence: no line has a token in it")
-        figures = fill_measures(network, lexicon, rows, self.hyperparameters.tokens)
-        warn_of_unknown(int(figures["unknown"]), self.hyperparameters.tokens)
+        figures = fill_measures(network, lexicon, rows, kind)
+        warn_of_unknown(int(figures["unknown"]), kind)
         return figures
 
     def predict(
@@ -318,7 +320,7 @@ class Filler:
         """
         network, lexicon = trained(self._parts)
         asked = Question(top, choices, longest, directions)
-        return answer(network, lexicon, self.hyperparameters.tokens, as_lines(inputs), asked)
+        return answer(network, lexicon, self._kind, as_lines(inputs), asked)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file, whole or not at all; `elman.load` reads it.
@@ -374,11 +376,16 @@ class Filler:
             "version": __version__,
         }
 
+    @property
+    def _kind(self) -> str:
+        assert self.settings is not None
+        return self.settings.tokens
+
     def _sample(self, row: Row) -> str:
         """A sentence with a blank in its middle, and what could stand there."""
         shown = self.lexicon.tokens(row[(row < len(self.lexicon))].tolist())
         hidden = len(shown) // 2
-        line = joined([*shown[:hidden], BLANK, *shown[hidden + 1 :]], self.hyperparameters.tokens)
+        line = joined([*shown[:hidden], BLANK, *shown[hidden + 1 :]], self._kind)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # rare words are shown as "other", which is in no vocabulary
             (filling,) = self.predict([line], top=_SHOWN)

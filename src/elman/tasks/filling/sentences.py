@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from elman.data import Lexicon, Ragged, normalise
-from elman.data.blanks import cut_sentence
+from elman.data.blanks import cut_sentence, kind_of
 from elman.data.lines import numbered_lines
 from elman.tasks.texts import as_text
 
@@ -22,6 +23,7 @@ Sentences = str | os.PathLike[str] | Sequence[str] | Sequence[os.PathLike[str]]
 
 _LONGEST = 254  # tokens of a row: a longer sentence is learnt in pieces
 _VALIDATION_PART, _MOST_VALIDATION = 10, 2000  # one sentence in so many, at most so many, if no others are given
+_LOOKED_AT = 100  # lines, to see how a text should be cut
 _CHUNK = 1 << 22  # numbers counted at once
 _BEGIN, _END = -2, -1  # the marks, as long as the size of the vocabulary is not known
 
@@ -32,6 +34,8 @@ Numbers = npt.NDArray[np.int64]
 class FillData:
     """Sentences for training and for validation, with their marks, in the numbers of the lexicon."""
 
+    kind: str
+    """How they are cut."""
     lexicon: Lexicon
     training: Ragged
     validation: Ragged
@@ -107,7 +111,12 @@ def rows_of(lines: Iterable[str], lexicon: Lexicon, kind: str, longest: int | No
 
 
 def prepare(
-    inputs: Sentences, validation: Sentences | None, kind: str, *, min_count: int = 1, max_size: int | None = None
+    inputs: Sentences,
+    validation: Sentences | None,
+    kind: str | None,
+    *,
+    min_count: int = 1,
+    max_size: int | None = None,
 ) -> FillData:
     """Read and number the sentences of a training run, each line once.
 
@@ -118,7 +127,7 @@ def prepare(
     validation
         Validation sentences, or None.
     kind
-        Of the tokens.
+        Of the tokens; None: as the first lines suggest (`elman.data.blanks.kind_of`).
     min_count, max_size
         Of the lexicon, which is made from the training sentences alone.
 
@@ -128,9 +137,12 @@ def prepare(
         If there are too few sentences.
     """
     numbers: dict[str, int] = {}
+    lines = lines_of(inputs, "inputs")
+    beginning = list(islice(lines, _LOOKED_AT))
+    kind = kind or kind_of(" ".join(beginning))
 
     def rows() -> Iterator[Numbers]:
-        for line in lines_of(inputs, "inputs"):
+        for line in chain(beginning, lines):
             tokens = [numbers.setdefault(token, len(numbers)) for token in cut_sentence(line, kind)]
             if tokens:
                 yield from framed(tokens, _BEGIN, _END, _LONGEST)
@@ -149,11 +161,11 @@ def prepare(
     into = np.asarray(order, np.int32)  # the last two are the marks: -2 and -1
     training = Ragged.collect(into[found[row]] for row in range(split))
     if validation is None:
-        return FillData(lexicon, training, Ragged.collect(into[found[row]] for row in range(split, len(found))))
+        return FillData(kind, lexicon, training, Ragged.collect(into[found[row]] for row in range(split, len(found))))
     judged = rows_of(lines_of(validation, "validation"), lexicon, kind, _LONGEST)
     if not len(judged):
         raise ValueError("validation has no sentence; expected at least 1")
-    return FillData(lexicon, training, judged)
+    return FillData(kind, lexicon, training, judged)
 
 
 def _lexicon(rows: Ragged, split: int, tokens: list[str], min_count: int, max_size: int | None) -> Lexicon:

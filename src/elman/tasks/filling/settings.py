@@ -54,7 +54,7 @@ class FillSettings:
 class FillHyperparameters:
     """What `elman.Filler` takes: `FillSettings` of which None stands for "choose"."""
 
-    tokens: str = "words"
+    tokens: str | None = None
     encoder: str = "lstm"
     reads: str = "both"
     layers: int = 1
@@ -69,7 +69,8 @@ class FillHyperparameters:
     learning_rate: float = 4e-3
 
     def __post_init__(self) -> None:
-        check_sentence_kind(self.tokens)
+        if self.tokens is not None:
+            check_sentence_kind(self.tokens)
         for name, value, known in (("encoder", self.encoder, ENCODERS), ("reads", self.reads, SIDES)):
             if value not in known:
                 near = get_close_matches(str(value), known, n=1)
@@ -82,9 +83,9 @@ class FillHyperparameters:
             check_number(name, getattr(self, name), lambda value: 0 <= value < 1, "from 0 up to, not including, 1")
         check_number("learning_rate", self.learning_rate, lambda value: 0 < value < math.inf, "more than 0")
 
-    def completed(self) -> FillSettings:
-        """Choose what is None."""
-        chosen = {"hidden": 256, "embedding": 128, "dropout": 0.3, "min_count": self.least_count}
+    def completed(self, kind: str) -> FillSettings:
+        """Choose what is None; `kind` is how the text is cut."""
+        chosen = {"tokens": kind, "hidden": 256, "embedding": 128, "dropout": 0.3, "min_count": self.least_count}
         given = {name: value for name, value in asdict(self).items() if value is not None}
         return FillSettings(**{**chosen, **given})
 
