@@ -42,7 +42,7 @@ def fill_lines(network: FillNetwork, lines: Sequence[Line], among: Tensor | None
 
     A blank that is not filled is read as an unknown token.  In every round each blank that is left is predicted, and
     of each line the most certain one (of more than 8, the most certain eighth) is filled.  Then a blank whose content
-    is not the most probable, given all others, is changed, of several the one that gains most, until there is none.
+    is not the most probable, given all others, is changed, of several the most certain one, until there is none.
     For one blank this is the most probable token; for more it is a search from one start: that no single change is
     better does not say that no two are.
 
@@ -66,7 +66,8 @@ def fill_lines(network: FillNetwork, lines: Sequence[Line], among: Tensor | None
             certain = values[:, 0].argsort(descending=True, stable=True)[: -(-len(line.open) // _PART)].tolist()
             for index in certain:
                 line.fill(line.open[index], int(tokens[index, 0]))
-            line.open = [number for index, number in enumerate(line.open) if index not in set(certain)]
+            filled = {line.open[index] for index in certain}
+            line.open = [number for number in line.open if number not in filled]
         waiting = [line for line in waiting if line.open]
     _polish(network, [line for line in lines if len(line.blanks) > 1], among)
 
