@@ -1,5 +1,6 @@
 """``elman train fill`` and what the other verbs do with its models."""
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 import elman as package
+from elman.cli.train.fill import train_filler
 from tasks.fill_language import SENTENCES, TEXT, learnt
 
 Command = Callable[..., Any]  # the fixture `elman`: words to (code, out, err)
@@ -35,6 +37,12 @@ def test_train_with_every_flag(elman: Command, tmp_path: Path) -> None:
     assert expected.items() <= model.info().items()
     assert (tmp_path / "log.csv").read_text().startswith("step,")
     assert not (tmp_path / "m.elman.checkpoint").exists()
+
+
+def test_flags_have_the_defaults_of_the_class() -> None:
+    flags, options = (inspect.signature(f).parameters for f in (train_filler, package.Filler))
+    assert set(options) <= set(flags)
+    assert {name: flags[name].default for name in options} == {name: p.default for name, p in options.items()}
 
 
 def test_train_from_standard_input_says_what_came_of_it(elman: Command) -> None:

@@ -21,8 +21,6 @@ elman train fill --corpus tatoeba-zh -o fill.elman
 elman train fill --corpus tatoeba-en --time 90s -o fill.elman
 zcat reviews.tsv.gz | cut -f2 | elman train fill - --time 10m -o fill.elman"""
 
-_AUTO = "auto"  # chosen by elman.tasks, where the defaults are written
-
 
 def train_filler(
     files: Annotated[
@@ -91,19 +89,11 @@ def train_filler(
         str, flag(metavar="both|left|right", panel=NETWORK, help="Which sides of a blank are read.")
     ] = "both",
     layers: Annotated[int, flag(metavar="N", panel=NETWORK, parser=whole, help="Layers of each direction.")] = 1,
-    hidden: Annotated[
-        int | None, flag(metavar="N", panel=NETWORK, parser=whole, help="Width of each.", show_default=_AUTO)
-    ] = None,
-    embedding: Annotated[
-        int | None,
-        flag(metavar="N", panel=NETWORK, parser=whole, help="Width of a token's vector.", show_default=_AUTO),
-    ] = None,
+    hidden: Annotated[int, flag(metavar="N", panel=NETWORK, parser=whole, help="Width of each.")] = 256,
+    embedding: Annotated[int, flag(metavar="N", panel=NETWORK, parser=whole, help="Width of a token's vector.")] = 128,
     dropout: Annotated[
-        float | None,
-        flag(
-            metavar="P", panel=NETWORK, parser=number, help="Part of vectors and states to blank.", show_default=_AUTO
-        ),
-    ] = None,
+        float, flag(metavar="P", panel=NETWORK, parser=number, help="Part of vectors and states to blank.")
+    ] = 0.3,
     word_dropout: Annotated[
         float, flag(metavar="P", panel=NETWORK, parser=number, help="Part of the tokens to read as unknown.")
     ] = 0.1,

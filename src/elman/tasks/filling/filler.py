@@ -47,11 +47,11 @@ class Filler:
     layers
         L, of each direction.
     hidden
-        H, the width of each; None: 256.
+        H, the width of each.
     embedding
-        E, the width of a token's vector; None: 128.
+        E, the width of a token's vector.
     dropout
-        Part of vectors and states that is blanked in training, by one mask for all steps of a sentence; None: 0.3.
+        Part of vectors and states that is blanked in training, by one mask for all steps of a sentence.
     word_dropout
         Part of the tokens that are read as unknown in training: so it learns to do with what is rare, or blank.
     min_count
@@ -104,9 +104,9 @@ class Filler:
         encoder: str = "lstm",
         reads: str = "both",
         layers: int = 1,
-        hidden: int | None = None,
-        embedding: int | None = None,
-        dropout: float | None = None,
+        hidden: int = FillHyperparameters.hidden,
+        embedding: int = FillHyperparameters.embedding,
+        dropout: float = FillHyperparameters.dropout,
         word_dropout: float = FillHyperparameters.word_dropout,
         min_count: int | None = None,
         max_size: int = FillHyperparameters.max_size,

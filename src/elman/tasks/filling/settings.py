@@ -58,9 +58,9 @@ class FillHyperparameters:
     encoder: str = "lstm"
     reads: str = "both"
     layers: int = 1
-    hidden: int | None = None
-    embedding: int | None = None
-    dropout: float | None = None
+    hidden: int = 256
+    embedding: int = 128
+    dropout: float = 0.3
     word_dropout: float = 0.1
     min_count: int | None = None
     max_size: int = _MAX_SIZE
@@ -85,7 +85,7 @@ class FillHyperparameters:
 
     def completed(self, kind: str) -> FillSettings:
         """Choose what is None; `kind` is how the text is cut."""
-        chosen = {"tokens": kind, "hidden": 256, "embedding": 128, "dropout": 0.3, "min_count": self.least_count}
+        chosen = {"tokens": kind, "min_count": self.least_count}
         given = {name: value for name, value in asdict(self).items() if value is not None}
         return FillSettings(**{**chosen, **given})
 
