@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
-from elman import __version__
+from torch import Tensor
+
 from elman.data import Lexicon
 from elman.data.blanks import BLANK, joined
 from elman.models.filler import FillNetwork
-from elman.tasks.checkpoint import Run, read_checkpoint
+from elman.tasks.checkpoint import Run
 from elman.tasks.filling.answers import Question, answer
 from elman.tasks.filling.conditionals import Row
 from elman.tasks.filling.learner import FillLearner
@@ -18,18 +19,18 @@ from elman.tasks.filling.measures import fill_measures
 from elman.tasks.filling.result import Filling
 from elman.tasks.filling.sentences import Sentences, lines_of, prepare, rows_of
 from elman.tasks.filling.settings import FillHyperparameters, FillSettings
-from elman.tasks.model_file import FORMAT, Stored, write_file
-from elman.tasks.parts import rebuilding, trained
-from elman.tasks.plan import make_plan
+from elman.tasks.model_file import Stored
+from elman.tasks.parts import trained
+from elman.tasks.task import LearningTask
 from elman.tasks.texts import as_lines, warn_of_unknown
-from elman.tasks.training import Progress, TrainingError, train, using_threads
+from elman.tasks.training import Progress
 
 __all__ = ["Filler"]
 
 _SHOWN = 3  # candidates in a sample of what has been learnt
 
 
-class Filler:
+class Filler(LearningTask):
     """Fills the blanks of sentences, from what stands before a blank and from what stands after it.
 
     Two recurrent stacks read a sentence, one from either end, and meet at the output alone: what stands in a blank can
@@ -192,39 +193,38 @@ class Filler:
         """
         if targets is not None:
             raise TypeError("a filler takes no targets: what is hidden is the target")
-        stored = None if resume is None else read_checkpoint(resume, self.task)
-        plan = make_plan(
+        plan, stored = self._begin(
             time=time,
             epochs=epochs,
             seed=seed,
-            checkpoint=resume if checkpoint is None else checkpoint,
+            resume=resume,
+            checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
-            resumed=stored,
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = prepare(inputs, validation, given.tokens, min_count=given.least_count, max_size=given.max_size)
         settings = given.completed(data.kind)
-        facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
-        if stored is not None and stored.description["data"] != facts["data"]:
-            raise ValueError(
-                f"the sentences are not those that {os.fspath(resume or '')} was made with; resume with the same"
-            )
+        facts = self._facts(asdict(settings), data.fingerprint(), "sentences", stored, resume)
         self.settings = settings
         self._parts = settings.new_network(len(data.lexicon), plan.seed), data.lexicon
         self.network.expect(data.counts)
         learner = FillLearner(self.network, data, settings, plan.seed, lambda: self._sample(data.validation[0]))
-        run = Run()
-        try:
-            with using_threads(threads):
-                train(learner, plan, settings.learning_rate, run, task=facts, resume=stored, progress=progress, log=log)
-        except TrainingError:
-            self._parts = self._parts if run.best else None
-            raise
-        finally:
-            self.history = run.history
+
+        def figures(run: Run) -> dict[str, Any]:
             sizes = {"sentences": len(data.training), "training_tokens": int((data.training.lengths - 2).sum())}
-            rest = {"epochs": run.step / learner.steps_per_epoch, "seed": plan.seed}
-            self.metrics = {**run.figures(int((data.validation.lengths - 2).sum())), **sizes, **rest}
+            return {**run.figures(int((data.validation.lengths - 2).sum())), **sizes}
+
+        self._learn(
+            learner,
+            plan,
+            settings.learning_rate,
+            figures,
+            facts=facts,
+            stored=stored,
+            threads=threads,
+            progress=progress,
+            log=log,
+        )
         return self
 
     def evaluate(self, data: Sentences) -> dict[str, float | int]:
@@ -322,64 +322,30 @@ class Filler:
         asked = Question(top, choices, longest, directions)
         return answer(network, lexicon, self._kind, as_lines(inputs), asked)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises
-        ------
-        ValueError
-            If the model is not trained.
-        OSError
-            If the file cannot be written; what was there before is still there.
-        """
-        network, lexicon = trained(self._parts)
-        assert self.settings is not None
-        facts = {
-            "task": self.task,
-            "config": asdict(self.settings),
-            "vocabulary": lexicon.to_dict(),
-            "metrics": self.metrics,
-            "history": self.history,
-        }
-        write_file(path, "model", facts, network.state_dict())
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        settings, (network, lexicon) = trained(self.settings), trained(self._parts)
+        facts = {"config": asdict(settings), "vocabulary": lexicon.to_dict(), "history": self.history}
+        return facts, network.state_dict()
 
     @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
+    def _rebuilt(cls, stored: Stored) -> Self:
         facts = stored.description
-        with rebuilding():
-            settings, lexicon = FillSettings(**facts["config"]), Lexicon.from_dict(facts["vocabulary"])
-            model = cls(**facts["config"])
-            network = settings.new_network(len(lexicon), seed=0)
-            network.load_state_dict(stored.tensors)
-            model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
+        settings, lexicon = FillSettings(**facts["config"]), Lexicon.from_dict(facts["vocabulary"])
+        model = cls(**facts["config"])
+        network = settings.new_network(len(lexicon), seed=0)
+        network.load_state_dict(stored.tensors)
+        model.history = [tuple(row) for row in facts["history"]]
         model.settings, model._parts = settings, (network, lexicon)
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was trained, ready for JSON."""
-        network, lexicon = trained(self._parts)
-        assert self.settings is not None
-        return {
-            "task": self.task,
-            **asdict(self.settings),
-            "vocabulary": len(lexicon),
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
-        }
+    def _described(self) -> dict[str, Any]:
+        settings, (network, lexicon) = trained(self.settings), trained(self._parts)
+        parameters = sum(p.numel() for p in network.parameters())
+        return {**asdict(settings), "vocabulary": len(lexicon), "parameters": parameters}
 
     @property
     def _kind(self) -> str:
-        assert self.settings is not None
-        return self.settings.tokens
+        return trained(self.settings).tokens
 
     def _sample(self, row: Row) -> str:
         """A sentence with a blank in its middle, and what could stand there."""
