@@ -16,6 +16,7 @@ PROMISES = {
     "drop_in": r"difference from torch\.nn: (0e\+00|\de-0[6-9])\n[\s\S]*step 200 +mean error 0\.0[0-5]",
     "finite_memory": r"sees 5\n.*\n +0 +10 +0\.000 +0\.[5-9]\d+ +0\.[5-9].*\n[\s\S]* 22( +-?0\.000){2} +0\.[5-9]",
     "forecast": r"elman +MASE 0\.[4-7]\d .*\n +seasonal naive +MASE 1\.\d\d [\s\S]*of 90%[\s\S]* 01:00\n$",
+    "fill_blank": r"both sides +(1[4-9]|2\d)\.\d%[\s\S]*left +(\d|1[0-3])\.\d%[\s\S]*don't know you\.",
     "flight_slots": r"alone : [1-4]\d\.\d%.*\nboth directions: [5-9]\d\.\d%.*\n"
     r"我想八月二号到达台北\n  到达时间: 2020\.08\.02\n"
     r"  目的地: 台北\n我想八月二号离开台北\n  出发时间: 2020\.08\.02\n  出发地: 台北\n$",

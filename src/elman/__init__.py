@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         last_output,
         restore,
     )
-    from elman.tasks import AR, NARX, Classifier, Forecaster, LanguageModel, NGram, Tagger, load
+    from elman.tasks import AR, NARX, Classifier, Filler, Forecaster, LanguageModel, NGram, Tagger, load
 
 __version__ = "0.1.0"
 
@@ -56,6 +56,7 @@ __all__ = [
     "Forecaster",
     "Classifier",
     "Tagger",
+    "Filler",
     "load",
     "export_onnx",
     "Lexicon",
@@ -74,7 +75,7 @@ _HOMES = {
     **dict.fromkeys(("RNN", "GRU", "LSTM", "TDNN", "RNNCell", "GRUCell", "LSTMCell", "LSTMState"), "elman.layers"),
     **dict.fromkeys(("accelerate", "restore", "last_output", "detach", "FallbackWarning"), "elman.layers"),
     **dict.fromkeys(
-        ("LanguageModel", "NGram", "AR", "NARX", "Forecaster", "Classifier", "Tagger", "load"), "elman.tasks"
+        ("LanguageModel", "NGram", "AR", "NARX", "Forecaster", "Classifier", "Tagger", "Filler", "load"), "elman.tasks"
     ),
     "Lexicon": "elman.data",
     "export_onnx": "elman.export",

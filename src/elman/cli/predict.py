@@ -1,5 +1,6 @@
 """``elman predict MODEL``: what comes next, after each line of text or after the end of each series."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from elman.cli.asking import ask, load_model
 from elman.cli.display import print_json, visible
 from elman.cli.errors import CommandLineError
+from elman.cli.fillings import show_fillings
 from elman.cli.flags import Json, Model, flag, whole
 from elman.cli.forecasts import show_forecasts
 from elman.cli.labels import show_labels
@@ -23,9 +25,10 @@ elman predict bard.elman lines.txt --json
 echo "a quiet joy" | elman predict reviews.elman --top 2
 elman predict load.elman
 elman predict load.elman load.csv --plot load.svg
-echo "I would like to arrive in Taipei on August 2" | elman predict flights.elman --today 2020-06-01"""
+echo "I would like to arrive in Taipei on August 2" | elman predict flights.elman --today 2020-06-01
+echo "I would like ___ coffee." | elman predict fill.elman --directions"""
 
-_TEXT, _SERIES, _TAGS = "Of a language model", "Of a forecaster", "Of a tagger"
+_TEXT, _SERIES, _TAGS, _BLANKS = "Of a language model", "Of a forecaster", "Of a tagger", "Of a filler"
 
 
 def predict(
@@ -65,12 +68,25 @@ def predict(
     probabilities: Annotated[
         bool, flag("--probabilities", panel=_TAGS, help="With --json: those of each token's tags.")
     ] = False,
+    choices: Annotated[
+        str | None,
+        flag(metavar="A,B,…", panel=_BLANKS, help="What alone can stand in a blank.", show_default="any token"),
+    ] = None,
+    longest: Annotated[
+        int | None,
+        flag(metavar="N", panel=_BLANKS, parser=whole, help="A blank holds 1 to N tokens.", show_default="1"),
+    ] = None,
+    directions: Annotated[
+        bool | None, flag("--directions", panel=_BLANKS, help="Show what each side of a blank alone says, too.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Print what comes next: after each line the most probable tokens, or the forecast of each series; or its slots."""
+    """Print what comes next after each line or series; the label, the slots, or the filled blanks of each line."""
     predictor = load_model(model)
+    listed = None if choices is None else [choice.strip() for choice in re.split("[,，]", choices) if choice.strip()]
     tags = {"today": today, "raw": raw or None, "probabilities": probabilities or None}
-    answer = ask(predictor, "predict", top=top, steps=steps, **tags)
+    blanks = {"choices": listed, "longest": longest, "directions": directions}
+    answer = ask(predictor, "predict", top=top, steps=steps, **tags, **blanks)
     if predictor.predicts == "series":
         show_forecasts(answer, file, json=json, csv=csv, plot=plot)
     elif csv or plot:
@@ -100,4 +116,9 @@ def _print_rows(predictions: list[list[tuple[str, float]]]) -> None:
 
 
 # What `predicts` of a task says -> how its predictions of the lines of a file are shown.
-_SHOW: dict[str, Callable[[Any, Path, bool], None]] = {"tokens": _show_tokens, "labels": show_labels, "tags": show_tags}
+_SHOW: dict[str, Callable[[Any, Path, bool], None]] = {
+    "tokens": _show_tokens,
+    "labels": show_labels,
+    "tags": show_tags,
+    "blanks": show_fillings,
+}

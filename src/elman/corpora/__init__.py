@@ -2,7 +2,7 @@
 
 >>> from elman import corpora
 >>> corpora.names()
-['shakespeare']
+['shakespeare', 'tatoeba-en', 'tatoeba-zh']
 >>> print(corpora.shakespeare()[:30])
 First Citizen:
 Before we proce
@@ -12,19 +12,22 @@ import bz2
 from difflib import get_close_matches
 from importlib.resources import files
 
+from elman.corpora import sentence_pairs
 from elman.corpora.booking import LANGUAGES, PARTS, SLOTS, Sentence, sentences
 
-__all__ = ["names", "load", "shakespeare", "flights", "tagged", "FLIGHT_SLOTS", "Sentence"]
+__all__ = ["names", "load", "shakespeare", "tatoeba", "flights", "tagged", "FLIGHT_SLOTS", "Sentence"]
 
 # What each slot of `flights` holds, in the words of `elman.tasks.slot_values`.
 FLIGHT_SLOTS = {name: "city" if key in "do" else "date" for slots in SLOTS.values() for key, name in slots.items()}
 
 _SUFFIX = ".txt.bz2"
+_TATOEBA = {f"tatoeba-{language}": language for language in sentence_pairs.LANGUAGES}
 
 
 def names() -> list[str]:
     """Names of the embedded texts, in alphabetical order."""
-    return sorted(file.name.removesuffix(_SUFFIX) for file in files(__name__).iterdir() if file.name.endswith(_SUFFIX))
+    found = [file.name.removesuffix(_SUFFIX) for file in files(__name__).iterdir() if file.name.endswith(_SUFFIX)]
+    return sorted([*found, *_TATOEBA])
 
 
 def load(name: str) -> str:
@@ -38,7 +41,7 @@ def load(name: str) -> str:
     Returns
     -------
     str
-        The text, decoded from UTF-8, line ends as in the source.
+        The text, decoded from UTF-8, line ends as in the source; of Tatoeba the training sentences, one a line.
 
     Raises
     ------
@@ -54,6 +57,8 @@ def load(name: str) -> str:
         nearest = get_close_matches(name, names(), n=1)
         advice = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(names())}"
         raise ValueError(f"no corpus is called {name!r}; {advice}")
+    if name in _TATOEBA:
+        return "".join(f"{sentence}\n" for sentence in tatoeba(_TATOEBA[name]))
     return bz2.decompress(files(__name__).joinpath(name + _SUFFIX).read_bytes()).decode("utf-8")
 
 
@@ -73,6 +78,37 @@ def shakespeare() -> str:
     65
     """
     return load("shakespeare")
+
+
+def tatoeba(language: str = "zh", part: str = "train") -> list[str]:
+    """Everyday sentences that people have written and translated for tatoeba.org, each once.
+
+    Parameters
+    ----------
+    language
+        ``zh``, Chinese in simplified characters almost throughout: 23,307 sentences of about 10 characters; or ``en``,
+        English: 25,249 of about 31.
+    part
+        ``train`` or ``dev``: 902 and 959 further ones, none of which, in either language, is in the former.
+
+    Returns
+    -------
+    list of str
+        The sentences (CC BY 2.0 FR; `elman.corpora.sentence_pairs` says who wrote which).
+
+    Raises
+    ------
+    ValueError
+        If language or part is unknown; the message says the nearest one.
+
+    Examples
+    --------
+    >>> print(tatoeba("en")[0], tatoeba("zh")[0], len(tatoeba("zh", "dev")))
+    Who did you talk to? 你和谁说话呢？ 902
+    """
+    _check("language", language, list(sentence_pairs.LANGUAGES))
+    _check("part", part, list(sentence_pairs.PARTS))
+    return sentence_pairs.sentences(language, part)
 
 
 def flights(part: str = "train", language: str | None = None) -> list[Sentence]:

@@ -3,6 +3,7 @@
 from elman.models.classifier import ClassifierNetwork
 from elman.models.crf import CRF
 from elman.models.encoders import ENCODERS, Encoder
+from elman.models.filler import FillNetwork
 from elman.models.forecaster import ForecastNetwork, Observation, PastWindow
 from elman.models.language_model import CELLS, LanguageNetwork
 from elman.models.narx import NETWORKS, NARXNetwork
@@ -14,6 +15,7 @@ __all__ = [
     "NETWORKS",
     "ClassifierNetwork",
     "Encoder",
+    "FillNetwork",
     "ForecastNetwork",
     "LanguageNetwork",
     "NARXNetwork",

@@ -20,7 +20,7 @@ from elman.layers.checks import as_lengths, check_lengths
 from elman.layers.stack import Lengths
 from elman.models.language_model import CELLS
 
-__all__ = ["ENCODERS", "Encoder", "EncoderState"]
+__all__ = ["ENCODERS", "Encoder", "EncoderState", "flipped"]
 
 ENCODERS = ("feedforward", "tdnn", *CELLS)
 """The encoders by the name that ``encoder=`` and ``--encoder`` take."""
@@ -142,8 +142,8 @@ class Encoder(nn.Module):
         L = self.reverse.num_layers
         before, behind = (None, None) if state is None else (state[:L], state[L:])
         forwards, after = self.layer(input, before, lengths)
-        backwards, reached = self.reverse(_flipped(input, lengths), behind, lengths)
-        return torch.cat((forwards, _flipped(backwards, lengths)), dim=-1), (*after, *reached)
+        backwards, reached = self.reverse(flipped(input, lengths), behind, lengths)
+        return torch.cat((forwards, flipped(backwards, lengths)), dim=-1), (*after, *reached)
 
     def step(self, x: Tensor, state: EncoderState | None = None) -> tuple[Tensor, EncoderState]:
         """Read one step of each of N streams: (N, I) → (N, H) and the state after it.
@@ -159,7 +159,7 @@ class Encoder(nn.Module):
         return output.squeeze(0), state
 
 
-def _flipped(x: Tensor, lengths: Lengths) -> Tensor:
+def flipped(x: Tensor, lengths: Lengths) -> Tensor:
     """(T, N, …) with the steps of each row, up to its length, in reverse order; what lies behind stays."""
     T, N = x.shape[:2]
     if lengths is None:

@@ -3,6 +3,7 @@
 from elman.tasks.autoregression.ar import AR
 from elman.tasks.autoregression.narx import NARX
 from elman.tasks.classification.classifier import Classifier
+from elman.tasks.filling.filler import Filler
 from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.loading import load
@@ -16,6 +17,7 @@ __all__ = [
     "AR",
     "NARX",
     "Classifier",
+    "Filler",
     "Forecaster",
     "LanguageModel",
     "ModelFileError",

@@ -14,7 +14,7 @@ from elman.tasks.defaults import budget_of
 from elman.tasks.hyperparameters import Hyperparameters, Settings, embedding_width
 from elman.tasks.model_file import Stored
 from elman.tasks.parts import trained
-from elman.tasks.sampling import Sampling, most_probable, read, sample, until
+from elman.tasks.sampling import Sampling, check_writing, most_probable, read, sample, until
 from elman.tasks.scoring import measures, score_blocks, score_carried
 from elman.tasks.task import LearningTask
 from elman.tasks.text_learner import TextLearner
@@ -356,10 +356,7 @@ class LanguageModel(LearningTask):
             If the prompt has characters or words that the model does not know; with their number.
         """
         sampling = Sampling(temperature, top_k, top_p)
-        if length < 0:
-            raise ValueError(f"length is {length}, expected 0 or more")
-        if stop == "":
-            raise ValueError("stop is an empty text; expected what shall end the writing, or None")
+        check_writing(length, stop)
         network, lexicon = self._trained()
         kind = self.hyperparameters.tokens
         context = self._context(prompt)

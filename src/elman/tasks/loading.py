@@ -6,6 +6,7 @@ from typing import Any
 from elman.tasks.autoregression.ar import AR
 from elman.tasks.autoregression.narx import NARX
 from elman.tasks.classification.classifier import Classifier
+from elman.tasks.filling.filler import Filler
 from elman.tasks.forecasting.forecaster import Forecaster
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFileError, read_file
@@ -23,6 +24,7 @@ _TASKS: dict[str, Any] = {
     Forecaster.task: Forecaster,
     Classifier.task: Classifier,
     Tagger.task: Tagger,
+    Filler.task: Filler,
 }
 
 
@@ -36,7 +38,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    LanguageModel, NGram, AR, NARX, Forecaster, Tagger, Classifier
+    LanguageModel, NGram, AR, NARX, Forecaster, Classifier, Tagger, Filler
         As the file says.
 
     Raises

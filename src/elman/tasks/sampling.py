@@ -8,7 +8,7 @@ from torch import Tensor
 
 from elman.models.language_model import LanguageNetwork, State
 
-__all__ = ["Sampling", "draw", "most_probable", "read", "sample", "until"]
+__all__ = ["Sampling", "check_writing", "draw", "most_probable", "read", "sample", "until"]
 
 
 _READ = 1024  # tokens of a prompt read at once: bounds the memory
@@ -45,6 +45,14 @@ class Sampling:
             raise ValueError(f"top_k is {self.top_k}, expected at least 1, or None for all tokens")
         if self.top_p is not None and not 0.0 < self.top_p <= 1.0:
             raise ValueError(f"top_p is {self.top_p}, expected more than 0 and at most 1, or None for all tokens")
+
+
+def check_writing(length: int, stop: str | None) -> None:
+    """Raise ValueError unless so many tokens can be written, until such a text."""
+    if length < 0:
+        raise ValueError(f"length is {length}, expected 0 or more")
+    if stop == "":
+        raise ValueError("stop is an empty text; expected what shall end the writing, or None")
 
 
 @torch.inference_mode()

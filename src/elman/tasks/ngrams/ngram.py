@@ -24,7 +24,7 @@ from elman.tasks.ngrams.file import table_from_tensors, tensors_of
 from elman.tasks.ngrams.scoring import logits_after, score_sentences, sentence_measures, write_on
 from elman.tasks.ngrams.settings import KNESER_NEY, NGramSettings, as_limits
 from elman.tasks.parts import trained
-from elman.tasks.sampling import Sampling, most_probable, until
+from elman.tasks.sampling import Sampling, check_writing, most_probable, until
 from elman.tasks.task import Task
 from elman.tasks.texts import Texts, as_lines, as_text, warn_of_unknown
 
@@ -290,10 +290,7 @@ class NGram(Task):
             If the prompt has tokens that the model does not know; with their number.
         """
         sampling = Sampling(temperature, top_k, top_p)
-        if length < 0:
-            raise ValueError(f"length is {length}, expected 0 or more")
-        if stop == "":
-            raise ValueError("stop is an empty text; expected what shall end the writing, or None")
+        check_writing(length, stop)
         table, lexicon = self._trained()
         kind, line = self.hyperparameters.tokens, prompt.rpartition(_LINE_END)[2]
         state, unknown = self._state_after(line)
