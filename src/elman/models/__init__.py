@@ -5,6 +5,7 @@ from elman.models.encoders import ENCODERS, Encoder
 from elman.models.forecaster import ForecastNetwork, Observation, PastWindow
 from elman.models.language_model import CELLS, LanguageNetwork
 from elman.models.narx import NETWORKS, NARXNetwork
+from elman.models.tagger import TaggerNetwork
 
 __all__ = [
     "CELLS",
@@ -17,4 +18,5 @@ __all__ = [
     "NARXNetwork",
     "Observation",
     "PastWindow",
+    "TaggerNetwork",
 ]
