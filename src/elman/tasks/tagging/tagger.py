@@ -116,7 +116,7 @@ class Tagger(LearningTask):
     def __init__(
         self,
         *,
-        encoder: str = "lstm",
+        encoder: str = "gru",
         bidirectional: bool | None = None,
         layers: int = 1,
         hidden: int | None = None,
