@@ -41,9 +41,9 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "feedforward": {"encoder": "feedforward"},
     "tdnn": {"encoder": "tdnn", "bidirectional": False},
     "rnn": {"encoder": "rnn", "bidirectional": False},
-    "bi-rnn": {"encoder": "rnn"},
-    "bi-gru": {"encoder": "gru"},
-    "bi-lstm": {"encoder": "lstm"},
+    "bi-rnn": {"encoder": "rnn", "crf": False},
+    "bi-gru": {"encoder": "gru", "crf": False},
+    "bi-lstm": {"encoder": "lstm", "crf": False},
     "bi-lstm-crf": {"encoder": "lstm", "crf": True},
 }
 FIGURES = ("slot_f1", "slot_f1_strict", "intent_accuracy", "token_accuracy", "sentence_accuracy")

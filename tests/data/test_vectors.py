@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elman.data import Lexicon
-from elman.data.vectors import read_vectors
+from elman.data.vectors import read_vectors, vector_words
 
 LINES = ["the 1 2", "New York 3 4", "台北 5 6.5", "taipei -1e-3 8", "Taipei 9 10", "of 11 12"]
 
@@ -45,3 +45,13 @@ def test_what_is_wrong_is_named(text: str, message: str, tmp_path: Path) -> None
     (tmp_path / "v").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_vectors(tmp_path / "v", Lexicon("ab"))
+
+
+def test_words_are_taken_in_order_each_once(tmp_path: Path) -> None:
+    path = tmp_path / "v.txt"
+    path.write_text("b 1 2\na 1 2\nnew york 1 2\nb 1 2\nz 1 2\n")
+    assert vector_words(path) == ["b", "a", "new york", "z"]
+    assert vector_words(path, 2) == ["b", "a"]
+    assert vector_words(path, 0, {"z", "q"}) == ["z"]
+    path.write_text("2 2\nb 1 2\na 1 2\n")
+    assert vector_words(path) == ["b", "a"]

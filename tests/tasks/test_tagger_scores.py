@@ -1,6 +1,7 @@
 """The figures of an evaluation against explicit counting, and what there is of data without slots or tokens."""
 
 import random
+import sys
 
 import pytest
 
@@ -73,3 +74,12 @@ def test_confusions_are_sorted_and_wrong_sentences_limited() -> None:
     ]
     assert made.wrong_sentences == [{"tokens": ["r", "s"], "tags": ["B-x", "O"], "predicted": ["B-y", "O"]}] * 2
     assert dict(made.strange_intents) == {"c": 1}
+
+
+def test_without_seqeval_the_command_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "seqeval.metrics", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"needs seqeval, which is not installed: pip install 'elman\[text\]'"
+    ):
+        tally([(TaggedSentence(["a"], ["O"]), ["O"], None)]).figures()
+    assert tally([(TaggedSentence(["a"], ["DET"]), ["DET"], None)], scheme="raw").figures()["token_accuracy"] == 1.0

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import numpy as np
 import torch
@@ -75,16 +75,27 @@ def read_vectors(path: str | os.PathLike[str], lexicon: Lexicon) -> tuple[Tensor
     return torch.from_numpy(vectors), torch.from_numpy(found)
 
 
-def vector_words(path: str | os.PathLike[str]) -> list[str]:
+def vector_words(
+    path: str | os.PathLike[str], most: int | None = None, keep: Container[str] = frozenset()
+) -> list[str]:
     """The words of a file that `read_vectors` reads, each once, in its order.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    most
+        How many of its first words, which are the most frequent in the files that one finds; None: all.
+    keep
+        Words that are taken wherever they stand.
 
     Examples
     --------
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp(), "v.txt")
-    >>> _ = path.write_text("2 3\\nthe 1 0 0.5\\ncat 0 2 0\\n")
-    >>> vector_words(path)
-    ['the', 'cat']
+    >>> _ = path.write_text("4 3\\nthe 1 0 0\\nof 0 0 1\\na 0 1 0\\ncat 0 2 0\\n")
+    >>> vector_words(path), vector_words(path, most=1, keep={"cat"})
+    (['the', 'of', 'a', 'cat'], ['the', 'cat'])
     """
     words: dict[str, None] = {}
     width = 0
@@ -93,7 +104,9 @@ def vector_words(path: str | os.PathLike[str]) -> list[str]:
         if number == 1 and _is_header(line):
             continue
         width = width or line.count(" ")
-        words.setdefault(line.rsplit(" ", width)[0] if width else line)
+        word = line.rsplit(" ", width)[0] if width else line
+        if most is None or len(words) < most or word in keep:
+            words.setdefault(word)
     return list(words)
 
 

@@ -7,6 +7,7 @@ from elman.models.filler import FillNetwork
 from elman.models.forecaster import ForecastNetwork, Observation, PastWindow
 from elman.models.language_model import CELLS, LanguageNetwork
 from elman.models.narx import NETWORKS, NARXNetwork
+from elman.models.tagger import TaggerNetwork
 
 __all__ = [
     "CELLS",
@@ -21,4 +22,5 @@ __all__ = [
     "NARXNetwork",
     "Observation",
     "PastWindow",
+    "TaggerNetwork",
 ]

@@ -72,7 +72,7 @@ def train_tagger(
     ] = None,
     encoder: Annotated[
         str, flag(metavar="feedforward|tdnn|rnn|gru|lstm", panel=NETWORK, help="What reads the sentence.")
-    ] = "lstm",
+    ] = "gru",
     bidirectional: Annotated[
         bool | None,
         flag(

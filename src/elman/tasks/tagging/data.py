@@ -62,6 +62,18 @@ class TagData:
             totals += begins[values[:, 1]].sum(), inside[values[:, 1]].sum()
         return float(totals[1] / totals[0]) if totals[0] else 0.0
 
+    def steps(self, rows: Numbers) -> int:
+        """Tokens of some rows."""
+        return int(self.rows.lengths[rows].sum())
+
+    def sizes(self) -> dict[str, int]:
+        """What the figures of a training say of its data."""
+        return {
+            "training_sentences": len(self.training),
+            "training_tokens": self.steps(self.training),
+            "validation_sentences": len(self.validation),
+        }
+
     def lexicons(self, letters: bool) -> tuple[Lexicon, Lexicon | None]:
         """Those of the words and of the characters of training."""
         words: Counter[str] = Counter()

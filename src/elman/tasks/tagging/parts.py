@@ -24,6 +24,8 @@ __all__ = ["Raw", "TaggerParts", "new_parts"]
 
 _ROWS, _STEPS = 128, 1 << 13  # sentences and steps that are read side by side: their products fill the caches
 
+_MOST_VECTORS = 200_000  # pretrained ones that a model keeps besides those of its own words: the first of the file
+
 
 class Raw(NamedTuple):
     """What the network says of a sentence of T tokens, by numbers."""
@@ -113,7 +115,8 @@ def new_parts(data: TagData, settings: TaggerSettings, seed: int) -> TaggerParts
     known: Lexicon | None = None
     vectors: Tensor | None = None
     if settings.vectors is not None:
-        known = Lexicon(vector_words(settings.vectors))
+        own = {form for token in data.tokens for form in (token, token.lower())}
+        known = Lexicon(vector_words(settings.vectors, _MOST_VECTORS, own))
         vectors, _ = read_vectors(settings.vectors, known)
     forms = WordForms(words, characters, known)
     pairs = torch.from_numpy(data.pairs(forms)) if settings.pairs else None

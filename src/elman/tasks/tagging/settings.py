@@ -76,7 +76,7 @@ class TaggerSettings:
 class TaggerHyperparameters:
     """What `elman.Tagger` takes: `TaggerSettings` of which None stands for "choose"."""
 
-    encoder: str = "lstm"
+    encoder: str = "gru"
     bidirectional: bool | None = None
     layers: int = 1
     hidden: int | None = None

@@ -9,13 +9,12 @@ from datetime import date
 from itertools import islice
 from typing import Any, Self
 
-from elman import __version__
+from torch import Tensor
+
 from elman.data.tagged import sentences_of
 from elman.models.tagger import TaggerNetwork
-from elman.tasks.checkpoint import Run, read_checkpoint
-from elman.tasks.model_file import FORMAT, Stored, write_file
-from elman.tasks.parts import rebuilding, trained
-from elman.tasks.plan import make_plan
+from elman.tasks.model_file import Stored
+from elman.tasks.parts import trained
 from elman.tasks.tagging.cutting import joined
 from elman.tasks.tagging.data import TagData, read_data
 from elman.tasks.tagging.learner import tag_learner
@@ -25,14 +24,15 @@ from elman.tasks.tagging.result import Tagging
 from elman.tasks.tagging.scores import Tally
 from elman.tasks.tagging.settings import TaggerHyperparameters, TaggerSettings
 from elman.tasks.tagging.stream import TagStepper
-from elman.tasks.training import Progress, TrainingError, train, using_threads
+from elman.tasks.task import LearningTask
+from elman.tasks.training import Progress
 
 __all__ = ["Tagger"]
 
 _AT_ONCE = 4096  # sentences of an evaluation that are read before they are measured: bounds the memory
 
 
-class Tagger:
+class Tagger(LearningTask):
     """A label for each token of a sentence: slots, names, parts of speech; and what the sentence is for.
 
     Each token is seen as a word, by its letters and its case; an encoder reads the sentence, and from its output at
@@ -116,7 +116,7 @@ class Tagger:
     def __init__(
         self,
         *,
-        encoder: str = "lstm",
+        encoder: str = "gru",
         bidirectional: bool | None = None,
         layers: int = 1,
         hidden: int | None = None,
@@ -215,46 +215,34 @@ class Tagger:
         TrainingError
             If the loss is no longer a number, as of `elman.LanguageModel.fit`.
         """
-        stored = None if resume is None else read_checkpoint(resume, self.task)
-        plan = make_plan(
+        plan, stored = self._begin(
             time=time,
             epochs=epochs,
             seed=seed,
-            checkpoint=resume if checkpoint is None else checkpoint,
+            resume=resume,
+            checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
-            resumed=stored,
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = read_data(inputs, targets, validation, plan.seed)
         settings = given.completed(len(data.training), data.has_letters, data.cut, data.slot_length)
-        facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
-        if stored is not None and stored.description["data"] != facts["data"]:
-            raise ValueError(
-                f"the sentences are not those that {os.fspath(resume or '')} was made with; resume with the same"
-            )
+        facts = self._facts(asdict(settings), data.fingerprint(), "sentences", stored, resume)
         parts = new_parts(data, settings, plan.seed)
         self.settings, self._parts = settings, parts
         learner = tag_learner(
             parts.network, data, data.table(parts.forms), settings, parts.allowed, plan.seed, lambda: self._sample(data)
         )
-        run = Run()
-        try:
-            with using_threads(threads):
-                train(learner, plan, settings.learning_rate, run, task=facts, resume=stored, progress=progress, log=log)
-        except TrainingError:
-            self._parts = self._parts if run.best else None
-            raise
-        finally:
-            self.history = run.history
-            lengths = data.rows.lengths
-            self.metrics = {
-                **run.figures(int(lengths[data.validation].sum())),
-                "training_sentences": len(data.training),
-                "training_tokens": int(lengths[data.training].sum()),
-                "validation_sentences": len(data.validation),
-                "epochs": run.step / learner.steps_per_epoch,
-                "seed": plan.seed,
-            }
+        self._learn(
+            learner,
+            plan,
+            settings.learning_rate,
+            lambda run: {**run.figures(data.steps(data.validation)), **data.sizes()},
+            facts=facts,
+            stored=stored,
+            threads=threads,
+            progress=progress,
+            log=log,
+        )
         return self
 
     def evaluate(self, data: Any, *, wrong: int | None = None, confusion: bool = False) -> dict[str, Any]:
@@ -385,53 +373,33 @@ class Tagger:
             )
         return TagStepper(parts.network, parts.forms, parts.tags, parts.intents, parts.allowed)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises OSError if it cannot be written; what was there before is still there.
-        """
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         settings, parts = self._trained()
-        facts = {"task": self.task, "config": asdict(settings), "metrics": self.metrics, "history": self.history}
-        write_file(path, "model", {**facts, **parts.facts()}, parts.tensors())
+        return {"config": asdict(settings), "history": self.history, **parts.facts()}, parts.tensors()
 
     @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
+    def _rebuilt(cls, stored: Stored) -> Self:
         facts = stored.description
-        with rebuilding():
-            settings = TaggerSettings(**facts["config"])
-            model = cls(**facts["config"])
-            model._parts = TaggerParts.from_stored(stored, settings)
-            model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
-        model.settings = settings
+        model = cls(**facts["config"])
+        model.settings = TaggerSettings(**facts["config"])
+        model._parts = TaggerParts.from_stored(stored, model.settings)
+        model.history = [tuple(row) for row in facts["history"]]
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was trained, ready for JSON."""
+    def _described(self) -> dict[str, Any]:
         settings, parts = self._trained()
         return {
-            "task": self.task,
             **asdict(settings),
             "vocabulary": len(parts.forms.words),
             "tags": len(parts.tags),
             "scheme": parts.scheme,
             "intents": len(parts.intents),
             "parameters": sum(p.numel() for p in parts.network.parameters()),
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
         }
 
     def _trained(self) -> tuple[TaggerSettings, TaggerParts]:
         parts = trained(self._parts)
-        assert self.settings is not None
-        return self.settings, parts
+        return trained(self.settings), parts
 
     def _sample(self, data: TagData) -> str:
         """A validation sentence as it is tagged by now."""
