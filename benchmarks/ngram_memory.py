@@ -4,8 +4,9 @@
     python benchmarks/ngram_memory.py --corpora words,chars            # those that need no data
     python benchmarks/ngram_memory.py --draw                           # the table and figure of the JSON alone
 
-Corpora: tiny Shakespeare by word and by character, nine tenths to learn and one to measure; and the sentences of
-zh_sentences (reviews and dialogues, with their own dev part), cut into Chinese words by rjieba.
+Corpora: tiny Shakespeare by word and by character, its last tenth measured; and the sentences of zh_sentences (reviews
+and dialogues, with their own dev part), cut into Chinese words by rjieba.  Both models learn from the first nine tenths
+of what is left; the last of these tenths tells the network when to stop, and the n-grams do not see it either.
 For each N from 2 to 7: the n-grams that one could have, |V|^N; those of order N that the text has; all that the model
 keeps; the size of its file; its perplexity, alone and mixed with the recurrent network's (`elman evaluate --mix`, the
 weight fitted crosswise).  The network is an LSTM with the defaults for --time.  All perplexities of a corpus are over
@@ -39,8 +40,7 @@ SENTENCE = "我昨天上学迟到了，老师批评了"
 TITLES = {"words": "Shakespeare, words", "chars": "Shakespeare, characters", "segments": "Chinese, words"}
 
 
-def shakespeare() -> tuple[str, str]:
-    text = elman.corpora.shakespeare()
+def last_tenth(text: str) -> tuple[str, str]:
     cut = text.index("\n", len(text) * 9 // 10) + 1
     return text[:cut], text[cut:]
 
@@ -69,9 +69,11 @@ def suggestions(model: Any) -> list[tuple[str, float]]:
 
 
 def measure(kind: str, budget: str) -> dict[str, Any]:
-    training, held_out = chinese() if kind == "segments" else shakespeare()
-    recurrent = elman.LanguageModel(tokens=kind).fit(training, time=budget)
+    text, held_out = chinese() if kind == "segments" else last_tenth(elman.corpora.shakespeare())
+    training, validation = last_tenth(text)
+    recurrent = elman.LanguageModel(tokens=kind).fit(training, validation=validation, time=budget)
     found: dict[str, Any] = {"rows": [], "budget": budget, "size": size_of(recurrent)}
+    found["epochs"] = recurrent.metrics["epochs"]
     for name in ("_token_scores", "_word_scores"):  # the network reads the text once, not once for each N
         setattr(mixture, name, functools.cache(getattr(mixture, name)))
     if kind == "segments":
@@ -113,7 +115,8 @@ def table(kind: str, found: dict[str, Any]) -> str:
         f"| {r['perplexity']:.4g} | {r['mixed']:.4g} |"
         for r in found["rows"]
     ]
-    network = f"| LSTM, {found['budget']} | | | | {found['size'] / 1e6:.1f} | {found['perplexity']:.4g} | |"
+    read = f", {found['epochs']:.1f} epochs" if "epochs" in found else ""
+    network = f"| LSTM, {found['budget']}{read} | | | | {found['size'] / 1e6:.1f} | {found['perplexity']:.4g} | |"
     return head + "\n".join([*rows, network])
 
 

@@ -141,8 +141,8 @@ BUILDERS: dict[str, Callable[..., Any]] = {"onnxruntime": onnxruntime, "jax": ja
 
 
 def able(name: str, case: Case) -> bool:
-    """Whether a peer can run a case: one layer of one direction without lengths, ONNX Runtime in inference alone."""
-    plain = not (case.bidirectional or case.lengths or case.layers > 1)
+    """Whether a peer can run a case: one float32 layer of one direction without lengths; ONNX Runtime only infers."""
+    plain = not (case.bidirectional or case.lengths or case.layers > 1 or case.double)
     return plain and not (name == "onnxruntime" and case.mode == "train")
 
 

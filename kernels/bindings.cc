@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -17,6 +18,7 @@
 #include <tuple>
 
 #include "dispatch.h"
+#include "threads.h"
 
 namespace nb = nanobind;
 using namespace elman;
@@ -268,6 +270,38 @@ void activate(int function, int itemsize, Index count, Address x, Address y) {
   else active_table().activate_double(function, count, at<const double>(x), at<double>(y));
 }
 
+template <class T>
+double multiply_adds(Index rounds) {
+  alignas(64) T out[64 / sizeof(T)];
+  if constexpr (sizeof(T) == 4) return active_table().multiply_adds_float(rounds, out);
+  else return active_table().multiply_adds_double(rounds, out);
+}
+
+// Operations a second of `threads` threads at once: of each the best of some milliseconds, for others may have been in
+// the way of a part of them.
+template <class T>
+double fma_peak(int threads) {
+  const Team team(threads);
+  std::vector<double> best(std::size_t(team.threads()));
+  team.run(team.threads(), [](void* context, int task) {
+    double& rate = static_cast<double*>(context)[task];
+    for (int sample = 0; sample < 100; sample++) {
+      const auto start = std::chrono::steady_clock::now();
+      const double operations = multiply_adds<T>(20000);
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+      rate = std::max(rate, operations / seconds.count());
+    }
+  }, best.data());
+  return std::accumulate(best.begin(), best.end(), 0.0);
+}
+
+double fma_peak_of(int threads, int itemsize) {
+  if (threads < 1) throw std::invalid_argument("threads: expected at least 1");
+  if (itemsize != 4 && itemsize != 8) throw std::invalid_argument("itemsize: expected 4 or 8");
+  nb::gil_scoped_release release;
+  return (itemsize == 4 ? fma_peak<float>(threads) : fma_peak<double>(threads)) / 1e9;
+}
+
 }  // namespace
 
 NB_MODULE(_kernels, m) {
@@ -289,6 +323,8 @@ NB_MODULE(_kernels, m) {
       .def_prop_ro("bytes", &Stepper::bytes, "Memory of the packed weights.");
   m.def("activate", activate, nb::arg("function"), nb::arg("itemsize"), nb::arg("count"), nb::arg("x"), nb::arg("y"),
         "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");
+  m.def("fma_peak", fma_peak_of, nb::arg("threads"), nb::arg("itemsize") = 4,
+        "Multiplications and additions, 10^9 a second, that so many threads do with nothing else in the way.");
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
         nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("zoneout"),

@@ -116,6 +116,9 @@ struct Table {
   // function 0 tanh, 1 sigmoid, 2 relu: what the cells use, for tests and benchmarks.
   void (*activate_float)(int function, Index count, const float* x, float* y);
   void (*activate_double)(int function, Index count, const double* x, double* y);
+  // Multiply-adds in registers, for the peak; returns the number of operations.  `out` has room for 64 bytes.
+  double (*multiply_adds_float)(Index rounds, float* out);
+  double (*multiply_adds_double)(Index rounds, double* out);
 };
 
 }  // namespace elman

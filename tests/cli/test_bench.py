@@ -55,9 +55,11 @@ def test_a_chart_without_matplotlib(elman: Command, monkeypatch: pytest.MonkeyPa
 def test_it_prints_a_table(elman: Command) -> None:
     code, out, err = elman("bench", "layers", *SMALL)
     assert (code, err) == (0, "")
-    first, head, *rows = out.splitlines()
+    first, peak, head, *rows = out.splitlines()
     assert re.match(rf"1 threads, {_kernels.active_isa()}, .*; elman .*, torch {re.escape(torch.__version__)}, ", first)
+    assert re.fullmatch(r"peak: \d+ GFLOP/s of multiply-adds in registers", peak)
     assert head.split()[:2] == ["cell", "mode"]
+    assert head.split()[-1] == "peak"
     assert [row[12:30].strip() for row in rows[:4]] == ["100, 16, 64, 128", "100, 1, 64, 64"] * 2
     assert len(rows) == 4 + 2
     assert re.fullmatch(r"rnn   infer geometric mean [\d.]+x, without single rows [\d.]+x, least [\d.]+x", rows[-1])

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from elman import LanguageModel
-from elman.tasks import Progress, language_model, training
+from elman.tasks import Progress, task, training
 from elman.tasks.model_file import read_file
 
 TEXT = "".join(chr(97 + (i * i + i // 7) % 26) for i in range(3000))
@@ -85,7 +85,7 @@ def test_kill_and_resume_in_another_process(tmp_path: Path) -> None:
 def test_a_time_budget_ends_annealed_and_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     reports: list[Progress] = []
     ticks = itertools.count(step=0.01)  # a clock that moves whenever it is read
-    monkeypatch.setattr(language_model, "train", partial(training.train, clock=lambda: next(ticks)))
+    monkeypatch.setattr(task, "train", partial(training.train, clock=lambda: next(ticks)))
     model = LanguageModel(**OPTIONS).fit(TEXT, time="20s", progress=reports.append)
     assert 19.5 < model.metrics["seconds"] < 20.001
     assert reports[-1].learning_rate < 0.021 * model.settings.learning_rate

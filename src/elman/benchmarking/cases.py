@@ -39,6 +39,8 @@ class Case:
     bidirectional: bool = False
     lengths: bool = False
     """Rows end at different steps: lengths for ours, a packed sequence for torch.nn."""
+    double: bool = False
+    """float64 instead of float32."""
 
     @property
     def operations(self) -> int:
@@ -88,6 +90,9 @@ class Pair:
             layer.load_state_dict(self.theirs.state_dict())
         self.x = torch.randn(T, N, I)
         self.dy = torch.randn(T, N, H * (2 if case.bidirectional else 1))
+        if case.double:
+            self.theirs, self.ours = self.theirs.double(), self.ours.double()
+            self.x, self.dy = self.x.double(), self.dy.double()
         self.lengths = case.row_lengths() if case.lengths else None
 
     def run_torch(self) -> list[Tensor]:

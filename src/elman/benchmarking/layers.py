@@ -45,8 +45,8 @@ class Measurement:
         """Operations of ours, 10⁹ a second."""
         return self.case.operations / self.elman_ms / 1e6
 
-    def as_row(self, peak: float | None = None) -> dict[str, Any]:
-        """The measurement as it is kept in JSON; `peak` in GFLOP/s adds the percentage of it."""
+    def as_row(self, peak: float) -> dict[str, Any]:
+        """The measurement as it is kept in JSON; `peak` in GFLOP/s."""
         case = self.case
         unusual = {name: getattr(case, name) for name in ("layers", "bidirectional", "lengths")}
         return {
@@ -59,7 +59,7 @@ class Measurement:
             **{f"{name}_ms": time for name, time in self.others_ms.items()},
             "ratio": self.ratio,
             "gflops": self.gflops,
-            **({} if peak is None else {"percent_of_peak": 100 * self.gflops / peak}),
+            "percent_of_peak": 100 * self.gflops / peak,
             "error": self.error,
         }
 
@@ -106,10 +106,17 @@ def difference(found: Iterable[Tensor], exact: Iterable[Tensor]) -> float:
     return max(float((a.double() - b).abs().max() / b.abs().max()) for a, b in zip(found, exact, strict=True))
 
 
-def means(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
+def means(measurements: Iterable[Measurement], peak: float) -> list[dict[str, Any]]:
     """Geometric means of the ratios of each cell and mode, with and without single rows (N = 1), and the least ratio.
 
-    A mean is None where there is nothing to take it of.
+    ``percent_of_peak`` is the geometric mean over the wide rows, N of at least 32 and I of at least 64, where products
+    are nearly all there is to do; ``least_percent`` the least of them.  What there is nothing to take of is None.
+
+    Parameters
+    ----------
+    measurements : iterable of Measurement
+    peak : float
+        GFLOP/s.
     """
     groups: dict[tuple[str, str], list[Measurement]] = {}
     for one in measurements:
@@ -117,6 +124,7 @@ def means(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for (cell, mode), group in groups.items():
         batched = [one.ratio for one in group if one.case.shape[1] > 1]
+        wide = [100 * one.gflops / peak for one in group if one.case.shape[1] >= 32 and one.case.shape[2] >= 64]
         rows.append(
             {
                 "cell": cell,
@@ -124,6 +132,8 @@ def means(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
                 "mean": statistics.geometric_mean(one.ratio for one in group),
                 "mean_of_batches": statistics.geometric_mean(batched) if batched else None,
                 "least": min(one.ratio for one in group),
+                "percent_of_peak": statistics.geometric_mean(wide) if wide else None,
+                "least_percent": min(wide, default=None),
             }
         )
     return rows
@@ -152,13 +162,12 @@ def conditions(threads: int | None = None, isa: str | None = None) -> Iterator[N
         _kernels.set_isa(before[1])
 
 
-def facts(machine: str | None = None) -> dict[str, Any]:
+def facts(machine: str | None = None, double: bool = False) -> dict[str, Any]:
     """What a table must say of where it comes from, under the conditions of now.
 
-    With a compiled module that can measure it, ``peak_gflops`` is what its fused multiply-adds reach on these threads.
+    ``peak_gflops`` is what fused multiply-adds in registers reach on these threads, of float64 if `double`.
     """
     threads = torch.get_num_threads()
-    peak: Callable[[int], float] | None = getattr(_kernels, "fma_peak", None)
     return {
         "machine": machine or _machine(),
         "isa": _kernels.active_isa(),
@@ -167,7 +176,7 @@ def facts(machine: str | None = None) -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "date": datetime.date.today().isoformat(),
-        **({} if peak is None else {"peak_gflops": peak(threads)}),
+        "peak_gflops": _kernels.fma_peak(threads, 8 if double else 4),
     }
 
 

@@ -4,6 +4,7 @@ Answers go to standard output, talk to standard error.  Exit codes: 0 done; 2 th
 and one line says how; 130 after Ctrl-C; 141 when the reader of the output went away; 1 a defect in Elman.
 """
 
+import codecs
 import os
 import sys
 import warnings
@@ -17,8 +18,9 @@ def main() -> None:
     """The console script ``elman``: run the command in ``sys.argv`` and exit with its code."""
     # torch's idle threads would spin on the cores that the kernels' threads need; read when torch is first imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    if isinstance(sys.stdout, TextIOWrapper):  # text is UTF-8 in any locale; bytes of an argument that are not pass
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    if isinstance(sys.stdout, TextIOWrapper):  # text is UTF-8 in any locale
+        codecs.register_error("elman.cli", _written)
+        sys.stdout.reconfigure(encoding="utf-8", errors="elman.cli")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -80,6 +82,15 @@ def _dispatch(arguments: Sequence[str]) -> int:
     except typer.Exit as exit_:
         return exit_.exit_code
     return 0
+
+
+def _written(error: UnicodeError) -> tuple[bytes, int]:
+    """What UTF-8 cannot write: bytes of an argument pass as they came, half a surrogate pair shows as an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    shown = (bytes([ord(c) & 0xFF]) if "\udc80" <= c <= "\udcff" else f"\\u{ord(c):04x}".encode() for c in characters)
+    return b"".join(shown), error.end
 
 
 def _discard_output() -> None:

@@ -24,6 +24,7 @@ elman bench layers --isa portable --modes infer --rows 0,1 --json"""
 
 _ROW = "{:5} {:5} {:>18} {:>9} {:>9} {:>7} {:>8}"
 _MEAN = "{:5} {:5} geometric mean {:.2f}x, without single rows {}, least {:.2f}x"
+_WIDE = "; wide rows {:.0f} % of the peak, least {:.0f} %"
 
 app = typer.Typer(
     cls=Benchmarks,
@@ -111,33 +112,30 @@ def _measure(cases: list["Case"], rounds: int, json: bool) -> dict[str, Any]:
             print(line.rstrip(), file=stream, flush=True)
 
     table = facts()
-    peak = table.get("peak_gflops")
+    peak = table["peak_gflops"]
     say("{threads} threads, {isa}, {machine}; elman {elman}, torch {torch}, {date}".format(**table))
-    say(_ROW.format("cell", "mode", "T, N, I, H", "torch ms", "elman ms", "ratio", "GFLOP/s") + _of(peak, "   peak"))
+    say(f"peak: {peak:.0f} GFLOP/s of multiply-adds in registers")
+    say(_ROW.format("cell", "mode", "T, N, I, H", "torch ms", "elman ms", "ratio", "GFLOP/s") + "   peak")
     measured = []
     for case in cases:
         measured.append(measure(case, rounds))
         say(_line(measured[-1], peak))
     table["command"] = " ".join(["elman", *sys.argv[1:]])
     table["rows"] = [one.as_row(peak) for one in measured]
-    table["means"] = means(measured)
+    table["means"] = means(measured, peak)
     for mean in table["means"]:
-        batches = mean["mean_of_batches"]
-        say(_MEAN.format(mean["cell"], mean["mode"], mean["mean"], _ratio(batches), mean["least"]))
+        line = _MEAN.format(mean["cell"], mean["mode"], mean["mean"], _ratio(mean["mean_of_batches"]), mean["least"])
+        share = mean["percent_of_peak"]
+        say(line if share is None else line + _WIDE.format(share, mean["least_percent"]))
     return table
 
 
-def _line(one: "Measurement", peak: float | None) -> str:
+def _line(one: "Measurement", peak: float) -> str:
     case = one.case
     shape = ", ".join(map(str, case.shape))
     numbers = (f"{one.torch_ms:.3f}", f"{one.elman_ms:.3f}", _ratio(one.ratio), f"{one.gflops:.1f}")
-    return _ROW.format(case.cell, case.mode, shape, *numbers) + _of(peak, f" {100 * one.gflops / (peak or 1):5.0f}%")
+    return _ROW.format(case.cell, case.mode, shape, *numbers) + f" {100 * one.gflops / peak:5.0f}%"
 
 
 def _ratio(ratio: float | None) -> str:
     return "none" if ratio is None else f"{ratio:.2f}x"
-
-
-def _of(peak: float | None, column: str) -> str:
-    """A column that is there only where the peak could be measured."""
-    return "" if peak is None else column

@@ -1,6 +1,7 @@
 """Answers as people and programs read them: tables, JSON, durations, large numbers, invisible characters."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,5 +79,24 @@ def _rows(facts: Mapping[str, Any], indent: str = "") -> list[tuple[str, str]]:
 
 
 def print_json(facts: Any) -> None:
-    """Print one line of JSON."""
-    print(json.dumps(facts, ensure_ascii=False))
+    """Print one line of JSON.
+
+    JSON has no infinite numbers and none that is not a number: they are printed as null.  Half a surrogate pair, which
+    JSON may hold as an escape and UTF-8 may not, comes out as that escape.
+
+    >>> print_json({"perplexity": float("inf"), "text": "naïve"}), print_json(["\\ud800 é"])
+    {"perplexity": null, "text": "naïve"}
+    ["\\ud800 \\u00e9"]
+    (None, None)
+    """
+    known = _without_infinities(facts)
+    line = json.dumps(known, ensure_ascii=False, allow_nan=False)
+    print(line if not any("\ud800" <= c <= "\udfff" for c in line) else json.dumps(known, allow_nan=False))
+
+
+def _without_infinities(facts: Any) -> Any:
+    if isinstance(facts, float):
+        return facts if math.isfinite(facts) else None
+    if isinstance(facts, Mapping):
+        return {name: _without_infinities(item) for name, item in facts.items()}
+    return [_without_infinities(item) for item in facts] if isinstance(facts, (list, tuple)) else facts

@@ -8,20 +8,18 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from elman import __version__
 from elman.data import Lexicon, Windows, normalise, stream
 from elman.models.language_model import LanguageNetwork
-from elman.tasks.checkpoint import Run, read_checkpoint
 from elman.tasks.defaults import budget_of
 from elman.tasks.hyperparameters import Hyperparameters, Settings, embedding_width
-from elman.tasks.model_file import FORMAT, Stored, write_file
-from elman.tasks.parts import rebuilding, trained
-from elman.tasks.plan import make_plan
+from elman.tasks.model_file import Stored
+from elman.tasks.parts import trained
 from elman.tasks.sampling import Sampling, most_probable, read, sample, until
 from elman.tasks.scoring import measures, score_blocks, score_carried
+from elman.tasks.task import LearningTask
 from elman.tasks.text_learner import TextLearner
 from elman.tasks.texts import Texts, as_lines, as_text, encode, prepare, unknown_tokens
-from elman.tasks.training import Progress, TrainingError, train, using_threads
+from elman.tasks.training import Progress
 
 __all__ = ["LanguageModel"]
 
@@ -29,7 +27,7 @@ _LINE_START = "\n"  # read before a prompt by a model that knows it: a prompt be
 _SAMPLE_LENGTH = 160  # tokens of the samples shown while training
 
 
-class LanguageModel:
+class LanguageModel(LearningTask):
     """Recurrent language model: reads a text token by token and says how probable each next token is.
 
     What is None is chosen from the time budget and the size of the text (`elman.tasks.defaults`).
@@ -196,14 +194,13 @@ class LanguageModel:
         """
         if targets is not None:
             raise TypeError("a language model takes no targets: the target of each token is the next one")
-        stored = None if resume is None else read_checkpoint(resume, self.task)
-        plan = make_plan(
+        plan, stored = self._begin(
             time=time,
             epochs=epochs,
             seed=seed,
-            checkpoint=resume if checkpoint is None else checkpoint,
+            resume=resume,
+            checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
-            resumed=stored,
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = prepare(inputs, validation, given.tokens)
@@ -212,25 +209,21 @@ class LanguageModel:
         windows = Windows(data.training, settings.batch, settings.window, plan.seed)
         if len(data.validation) < 2:
             raise ValueError(f"the validation text has {len(data.validation)} token; expected at least 2")
-        facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
-        if stored is not None and stored.description["data"] != facts["data"]:
-            raise ValueError(
-                f"the texts are not those that {os.fspath(resume or '')} was made with; resume with the same"
-            )
+        facts = self._facts(asdict(settings), data.fingerprint(), "texts", stored, resume)
         self.settings = settings
         self._parts = settings.new_network(len(data.lexicon), plan.seed), data.lexicon
         learner = TextLearner(self.network, windows, data.validation, self._sample)
-        run = Run()
-        try:
-            with using_threads(threads):
-                train(learner, plan, settings.learning_rate, run, task=facts, resume=stored, progress=progress, log=log)
-        except TrainingError:
-            self._parts = self._parts if run.best else None
-            raise
-        finally:
-            self.history = run.history
-            sizes = {"training_tokens": len(data.training), "epochs": run.step / windows.per_epoch, "seed": plan.seed}
-            self.metrics = {**run.figures(len(data.validation) - 1), **sizes}
+        self._learn(
+            learner,
+            plan,
+            settings.learning_rate,
+            lambda run: {**run.figures(len(data.validation) - 1), "training_tokens": len(data.training)},
+            facts=facts,
+            stored=stored,
+            threads=threads,
+            progress=progress,
+            log=log,
+        )
         return self
 
     def evaluate(self, data: Texts, *, protocol: str = "carried", block: int = 64) -> dict[str, float | int | str]:
@@ -378,59 +371,26 @@ class LanguageModel:
         pieces = stream((lexicon.tokens([token])[0] for token in written), kind)
         return pieces if stop is None else until(pieces, stop)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises
-        ------
-        ValueError
-            If the model is not trained.
-        OSError
-            If the file cannot be written; what was there before is still there.
-        """
-        network, lexicon = self._trained()
-        assert self.settings is not None
-        facts = {
-            "task": self.task,
-            "config": asdict(self.settings),
-            "vocabulary": lexicon.to_dict(),
-            "metrics": self.metrics,
-            "history": self.history,
-        }
-        write_file(path, "model", facts, network.state_dict())
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        settings, (network, lexicon) = trained(self.settings), self._trained()
+        facts = {"config": asdict(settings), "vocabulary": lexicon.to_dict(), "history": self.history}
+        return facts, network.state_dict()
 
     @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
+    def _rebuilt(cls, stored: Stored) -> Self:
         facts = stored.description
-        with rebuilding():
-            settings, lexicon = Settings(**facts["config"]), Lexicon.from_dict(facts["vocabulary"])
-            model = cls(**facts["config"])
-            network = settings.new_network(len(lexicon), seed=0)
-            network.load_state_dict(stored.tensors)
-            model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
+        settings, lexicon = Settings(**facts["config"]), Lexicon.from_dict(facts["vocabulary"])
+        model = cls(**facts["config"])
+        network = settings.new_network(len(lexicon), seed=0)
+        network.load_state_dict(stored.tensors)
+        model.history = [tuple(row) for row in facts["history"]]
         model.settings, model._parts = settings, (network, lexicon)
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was trained, ready for JSON."""
-        network, lexicon = self._trained()
-        assert self.settings is not None
-        return {
-            "task": self.task,
-            **asdict(self.settings),
-            "vocabulary": len(lexicon),
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
-        }
+    def _described(self) -> dict[str, Any]:
+        settings, (network, lexicon) = trained(self.settings), self._trained()
+        parameters = sum(p.numel() for p in network.parameters())
+        return {**asdict(settings), "vocabulary": len(lexicon), "parameters": parameters}
 
     def _trained(self) -> tuple[LanguageNetwork, Lexicon]:
         return trained(self._parts)

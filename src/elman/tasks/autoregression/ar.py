@@ -1,15 +1,14 @@
 """Autoregression as a task: a series predicted by a linear function of its last K values."""
 
 import math
-import os
 from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from elman import __version__
 from elman.tasks.autoregression.ar_state import ARState, Forecast
 from elman.tasks.autoregression.regression import (
     as_series,
@@ -21,8 +20,9 @@ from elman.tasks.autoregression.regression import (
     levels,
     nested_squares,
 )
-from elman.tasks.model_file import FORMAT, Stored, write_file
-from elman.tasks.parts import rebuilding, trained
+from elman.tasks.model_file import Stored
+from elman.tasks.parts import trained
+from elman.tasks.task import Task
 
 __all__ = ["AR", "ARState", "Forecast"]
 
@@ -32,7 +32,7 @@ _TRENDS = ("n", "c", "t", "ct")
 _CRITERIA = ("aic", "bic", "hqic")
 
 
-class AR:
+class AR(Task):
     """Autoregressive model y_t = c + a_1 y_{t-1} + … + a_K y_{t-K} + ε_t, fitted by least squares.
 
     Parameters
@@ -339,48 +339,28 @@ class AR:
         one, free = errors(self.one_step(series), series, "one_step"), self.predict(len(series))
         return {**one, **errors(free, series, "free_run"), "steps": len(series)}
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises
-        ------
-        ValueError
-            If the model is not trained.
-        OSError
-            If the file cannot be written; what was there before is still there.
-        """
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         parameters, sigma2, state = self._trained()
-        facts = {"task": self.task, "config": self.hyperparameters, "metrics": self.metrics, "time": state.time}
-        facts["selection"] = [[order, value] for order, value in self.selection.items()]
+        selection = [[order, value] for order, value in self.selection.items()]
         tensors = {"parameters": parameters, "sigma2": np.array([sigma2]), "values": state.values}
-        write_file(path, "model", facts, {name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
+        facts = {"config": self.hyperparameters, "time": state.time, "selection": selection}
+        return facts, {name: torch.from_numpy(array.copy()) for name, array in tensors.items()}
 
     @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
+    def _rebuilt(cls, stored: Stored) -> Self:
         facts = stored.description
-        with rebuilding():
-            model = cls(**facts["config"])
-            parameters, sigma2, values = (stored.tensors[key].numpy() for key in ("parameters", "sigma2", "values"))
-            model.order, model.metrics = len(values), facts["metrics"]
-            model.selection = dict(facts["selection"])
-            model._parts = parameters, float(sigma2[0]), ARState(values, facts["time"])
-            expected = len(values) + model._fixed
-            if parameters.shape != (expected,):
-                raise ValueError(f"parameters has shape {parameters.shape}; expected ({expected},)")
+        model = cls(**facts["config"])
+        parameters, sigma2, values = (stored.tensors[key].numpy() for key in ("parameters", "sigma2", "values"))
+        model.order, model.selection = len(values), dict(facts["selection"])
+        model._parts = parameters, float(sigma2[0]), ARState(values, facts["time"])
+        expected = len(values) + model._fixed
+        if parameters.shape != (expected,):
+            raise ValueError(f"parameters has shape {parameters.shape}; expected ({expected},)")
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was trained, ready for JSON."""
+    def _described(self) -> dict[str, Any]:
         self._trained()
         return {
-            "task": self.task,
             **self.hyperparameters,
             "order": self.order,
             "intercept": self.intercept,
@@ -388,9 +368,6 @@ class AR:
             "coefficients": self.coefficients.tolist(),
             "seasonal": self.seasonal.tolist(),
             "stable": self.stable,
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
         }
 
     def _trained(self) -> tuple[Array, float, ARState]:

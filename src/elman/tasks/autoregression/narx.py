@@ -1,6 +1,5 @@
 """NARX as a task: a series predicted from its own past and from inputs that are known."""
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Self
@@ -10,7 +9,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from elman import __version__
 from elman.models import NARXNetwork
 from elman.models.encoders import EncoderState
 from elman.tasks.autoregression.form import Form, Scales, choose
@@ -18,8 +16,9 @@ from elman.tasks.autoregression.options import LEARNING_RATE, Options
 from elman.tasks.autoregression.regression import as_series, check_whole, errors
 from elman.tasks.autoregression.series import NARXState, as_inputs, check_columns, state_like
 from elman.tasks.autoregression.training import Training, new_network
-from elman.tasks.model_file import FORMAT, Stored, write_file
-from elman.tasks.parts import rebuilding, trained
+from elman.tasks.model_file import Stored
+from elman.tasks.parts import trained
+from elman.tasks.task import Task
 from elman.tasks.training import Progress, using_threads
 
 __all__ = ["NARX", "NARXState"]
@@ -29,7 +28,7 @@ Array = NDArray[np.float64]
 _CHOICES = ("output_delays", "input_delays", "dead_time", "log", "season")
 
 
-class NARX:
+class NARX(Task):
     """Nonlinear autoregressive model with exogenous inputs: y_t = f(x_t, …, x_{t-Kx}, y_{t-1}, …, y_{t-Ky}).
 
     f is a linear model, fitted by least squares, and a network that is added to it where this makes free runs better
@@ -301,76 +300,45 @@ class NARX:
         free = self.predict(len(outputs), inputs).reshape(outputs.shape)
         return {**errors(one, outputs, "one_step"), **errors(free, outputs, "free_run"), "steps": len(outputs)}
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises
-        ------
-        ValueError
-            If the model is not trained.
-        OSError
-            If the file cannot be written; what was there before is still there.
-        """
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         network, scales, state = self._trained()
-        assert self.form is not None
         facts = {
-            "task": self.task,
             "config": asdict(self.hyperparameters),
-            "form": asdict(self.form),
+            "form": asdict(trained(self.form)),
             "single": self._single,
             "time": state.time,
-            "metrics": self.metrics,
         }
         arrays = {**scales._asdict(), "outputs": state.outputs, "inputs": state.inputs}
         hidden = state.hidden if isinstance(state.hidden, tuple) else (state.hidden,)
-        write_file(
-            path,
-            "model",
-            facts,
-            {
-                **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},
-                **{name: torch.from_numpy(array.copy()) for name, array in arrays.items()},
-                **{f"hidden.{number}": tensor.clone() for number, tensor in enumerate(hidden)},
-            },
-        )
+        return facts, {
+            **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},
+            **{name: torch.from_numpy(array.copy()) for name, array in arrays.items()},
+            **{f"hidden.{number}": tensor.clone() for number, tensor in enumerate(hidden)},
+        }
 
     @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
+    def _rebuilt(cls, stored: Stored) -> Self:
         facts, tensors = stored.description, dict(stored.tensors)
-        with rebuilding():
-            model = cls(**facts["config"])
-            model.form, model.metrics, model._single = Form(**facts["form"]), facts["metrics"], facts["single"]
-            scales = Scales(*(tensors[name].numpy() for name in Scales._fields))
-            outputs, inputs = tensors["outputs"].numpy(), tensors["inputs"].numpy()
-            network = new_network(model.form, outputs.shape[1], inputs.shape[1], model.hyperparameters, seed=0)
-            network.load_state_dict({k.removeprefix("network."): t for k, t in tensors.items() if "network." in k})
-            hidden = state_like(network.initial_state(1), [t for k, t in sorted(tensors.items()) if "hidden." in k])
-            if (len(outputs), len(inputs)) != (model.form.output_delays, model.form.input_delays):
-                raise ValueError(f"the state has {len(outputs)} outputs and {len(inputs)} inputs")
+        model = cls(**facts["config"])
+        model.form, model._single = Form(**facts["form"]), facts["single"]
+        scales = Scales(*(tensors[name].numpy() for name in Scales._fields))
+        outputs, inputs = tensors["outputs"].numpy(), tensors["inputs"].numpy()
+        network = new_network(model.form, outputs.shape[1], inputs.shape[1], model.hyperparameters, seed=0)
+        network.load_state_dict({k.removeprefix("network."): t for k, t in tensors.items() if "network." in k})
+        hidden = state_like(network.initial_state(1), [t for k, t in sorted(tensors.items()) if "hidden." in k])
+        if (len(outputs), len(inputs)) != (model.form.output_delays, model.form.input_delays):
+            raise ValueError(f"the state has {len(outputs)} outputs and {len(inputs)} inputs")
         model._parts = network, scales, NARXState(outputs, inputs, hidden, facts["time"])
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was trained, ready for JSON."""
+    def _described(self) -> dict[str, Any]:
         network, scales, _ = self._trained()
-        assert self.form is not None
         return {
-            "task": self.task,
             **asdict(self.hyperparameters),
-            **asdict(self.form),
+            **asdict(trained(self.form)),
             "outputs": len(scales.output_mean),
             "inputs": len(scales.input_mean),
             "parameters": sum(p.numel() for p in network.parameters()),
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
         }
 
     def _trained(self) -> tuple[NARXNetwork, Scales, NARXState]:

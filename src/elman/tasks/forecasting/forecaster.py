@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import Any, Self
 
 import torch
+from torch import Tensor
 
-from elman import __version__
 from elman.data.series import series_of
 from elman.models import ForecastNetwork
-from elman.tasks.checkpoint import Run, read_checkpoint
 from elman.tasks.forecasting.backtest import Baselines, backtest
 from elman.tasks.forecasting.data import fingerprint, origins_of, prepare
 from elman.tasks.forecasting.learner import ForecastLearner
@@ -19,15 +18,15 @@ from elman.tasks.forecasting.result import Forecast
 from elman.tasks.forecasting.settings import QUANTILES, ForecastHyperparameters, ForecastSettings, names_of
 from elman.tasks.forecasting.stream import Stream, step_of, stream_at, stream_of_nothing
 from elman.tasks.forecasting.windows import Windows
-from elman.tasks.model_file import FORMAT, Stored, write_file
-from elman.tasks.parts import rebuilding, trained
-from elman.tasks.plan import make_plan
-from elman.tasks.training import Progress, TrainingError, train, using_threads
+from elman.tasks.model_file import Stored
+from elman.tasks.parts import trained
+from elman.tasks.task import LearningTask
+from elman.tasks.training import Progress
 
 __all__ = ["Forecaster"]
 
 
-class Forecaster:
+class Forecaster(LearningTask):
     """Recurrent forecaster of one or many series: reads the last values of a series, puts out quantiles of the next.
 
     One network serves all series.  Each is measured in its own units; a window's last value is subtracted before it is
@@ -209,24 +208,19 @@ class Forecaster:
         """
         if targets is not None:
             raise TypeError("a forecaster takes no targets: the target is what comes next in each series")
-        stored = None if resume is None else read_checkpoint(resume, self.task)
-        plan = make_plan(
+        plan, stored = self._begin(
             time=time,
             epochs=epochs,
             seed=seed,
-            checkpoint=resume if checkpoint is None else checkpoint,
+            resume=resume,
+            checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
-            resumed=stored,
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = series_of(inputs, given.columns)
         settings = given.completed(data)
         judged = None if validation is None else series_of(validation, settings.columns, frequency=settings.frequency)
-        facts = {"task": self.task, "config": asdict(settings), "data": fingerprint(data, judged)}
-        if stored is not None and stored.description["data"] != facts["data"]:
-            raise ValueError(
-                f"the series are not those that {os.fspath(resume or '')} was made with; resume with the same"
-            )
+        facts = self._facts(asdict(settings), fingerprint(data, judged), "series", stored, resume)
         prepared = prepare(data, judged, settings)
         scaling, windows = prepared.scaling, prepared.windows
         widths = scaling.inputs.shape[1], scaling.known.shape[1]
@@ -235,24 +229,23 @@ class Forecaster:
         self.settings = settings
         self._parts = ForecastParts(network, scaling, Baselines.of(prepared.parts, settings.season), ends)
         learner = ForecastLearner(network, prepared, levels=settings.quantiles, batch=settings.batch, seed=plan.seed)
-        run = Run()
-        try:
-            with using_threads(threads):
-                train(learner, plan, settings.learning_rate, run, task=facts, resume=stored, progress=progress, log=log)
-        except TrainingError:
-            self._parts = self._parts if run.best else None
-            raise
-        finally:
-            self.history = run.history
-            judging = len(prepared.judging)
-            self.metrics = {
-                **run.figures(judging * settings.horizon),
-                "series": len(data.series),
-                "training_windows": len(prepared.places),
-                "validation_windows": judging,
-                "epochs": run.step / learner.steps_per_epoch,
-                "seed": plan.seed,
-            }
+        judging = len(prepared.judging)
+        sizes = {
+            "series": len(data.series),
+            "training_windows": len(prepared.places),
+            "validation_windows": judging,
+        }
+        self._learn(
+            learner,
+            plan,
+            settings.learning_rate,
+            lambda run: {**run.figures(judging * settings.horizon), **sizes},
+            facts=facts,
+            stored=stored,
+            threads=threads,
+            progress=progress,
+            log=log,
+        )
         return self
 
     def evaluate(self, data: Any, *, stride: int = 1, last: int | None = None) -> dict[str, Any]:
@@ -385,47 +378,24 @@ class Forecaster:
         state = step_of(parts.network, settings, parts.scaling, state, value, inputs, known)
         return self._forecast(state), state
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises OSError if it cannot be written; what was there before is still there.
-        """
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         settings, parts = self._trained()
-        facts = {"task": self.task, "config": asdict(settings), "metrics": self.metrics, "history": self.history}
-        write_file(path, "model", {**facts, **parts.facts()}, parts.tensors())
+        return {"config": asdict(settings), "history": self.history, **parts.facts()}, parts.tensors()
 
     @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
-        facts = stored.description
-        with rebuilding():
-            settings = ForecastSettings.from_json(facts["config"])
-            model = cls()
-            model.hyperparameters = ForecastHyperparameters().resumed(facts["config"])
-            model._parts = ForecastParts.from_stored(stored, settings)
-            model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
-        model.settings = settings
+    def _rebuilt(cls, stored: Stored) -> Self:
+        facts, model = stored.description, cls()
+        model.settings = ForecastSettings.from_json(facts["config"])
+        model.hyperparameters = ForecastHyperparameters().resumed(facts["config"])
+        model._parts = ForecastParts.from_stored(stored, model.settings)
+        model.history = [tuple(row) for row in facts["history"]]
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was trained, ready for JSON."""
+    def _described(self) -> dict[str, Any]:
         settings, parts = self._trained()
         config = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(settings).items()}
         config["step"] = str(settings.frequency) if settings.frequency else None
-        return {
-            "task": self.task,
-            **config,
-            "parameters": sum(p.numel() for p in parts.network.parameters()),
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
-        }
+        return {**config, "parameters": sum(p.numel() for p in parts.network.parameters())}
 
     def _trained(self) -> tuple[ForecastSettings, ForecastParts]:
         return trained(self.settings), trained(self._parts)

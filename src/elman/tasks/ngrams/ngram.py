@@ -11,20 +11,21 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from elman import __version__
 from elman.data import Lexicon, Sentences, cut, normalise
 from elman.data.sentences import UNKNOWN, glue, numbered
 from elman.models.ngram import NGramTable, count_ngrams, kneser_ney, maximum_likelihood
 from elman.models.ngram.counting import Integers
-from elman.tasks.model_file import FORMAT, Stored, write_file
+from elman.tasks.model_file import Stored
 from elman.tasks.ngrams.arpa import write_arpa
 from elman.tasks.ngrams.arpa_reader import read_arpa
 from elman.tasks.ngrams.file import table_from_tensors, tensors_of
 from elman.tasks.ngrams.scoring import logits_after, score_sentences, sentence_measures, write_on
 from elman.tasks.ngrams.settings import KNESER_NEY, NGramSettings, as_limits
-from elman.tasks.parts import rebuilding, trained
+from elman.tasks.parts import trained
 from elman.tasks.sampling import Sampling, most_probable, until
+from elman.tasks.task import Task
 from elman.tasks.texts import Texts, as_lines, as_text, warn_of_unknown
 
 __all__ = ["NGram"]
@@ -33,7 +34,7 @@ _UNKNOWN = 0  # the lexicon's entry for unknown tokens, <unk>
 _LINE_END = "\n"  # how the end of a sentence is shown and written
 
 
-class NGram:
+class NGram(Task):
     """N-gram language model: says how probable each next token of a line is, given the N-1 before it.
 
     Every line is a sentence.  It is read after a mark for its beginning, and its end is predicted like a token, as
@@ -304,42 +305,6 @@ class NGram:
         pieces = glue((shown[word] for word in words), kind, begun=line != "" and not line[-1].isspace())
         return iter(pieces if stop is None else until(pieces, stop))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises
-        ------
-        ValueError
-            If the model is not trained.
-        OSError
-            If the file cannot be written; what was there before is still there.
-        """
-        table, lexicon = self._trained()
-        facts = {
-            "task": self.task,
-            "config": asdict(self.hyperparameters),
-            "vocabulary": lexicon.to_dict(),
-            "metrics": self.metrics,
-        }
-        write_file(path, "model", facts, tensors_of(table))
-
-    @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
-        facts = stored.description
-        with rebuilding():
-            config = facts["config"]
-            settings = NGramSettings(**{**config, "prune": tuple(config["prune"])})
-            lexicon = Lexicon.from_dict(facts["vocabulary"])
-            table = table_from_tensors(stored.tensors, settings.order, len(lexicon) + 2)
-            return cls._of(settings, table, lexicon, facts["metrics"])
-
     def save_arpa(self, path: str | os.PathLike[str]) -> None:
         """Write the model as an ARPA file for KenLM, SRILM and others; compressed if its name ends in ``.gz``.
 
@@ -384,18 +349,25 @@ class NGram:
         model._parts = table, lexicon
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was made, ready for JSON."""
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        table, lexicon = self._trained()
+        return {"config": asdict(self.hyperparameters), "vocabulary": lexicon.to_dict()}, tensors_of(table)
+
+    @classmethod
+    def _rebuilt(cls, stored: Stored) -> Self:
+        facts = stored.description
+        settings = NGramSettings(**{**facts["config"], "prune": tuple(facts["config"]["prune"])})
+        lexicon = Lexicon.from_dict(facts["vocabulary"])
+        table = table_from_tensors(stored.tensors, settings.order, len(lexicon) + 2)
+        return cls._of(settings, table, lexicon, facts["metrics"])
+
+    def _described(self) -> dict[str, Any]:
         table, lexicon = self._trained()
         return {
-            "task": self.task,
             **asdict(self.hyperparameters),
             "prune": list(self.hyperparameters.prune),
             "vocabulary": len(lexicon),
             "ngrams": {str(n): size for n, size in enumerate(table.sizes, 1)},
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
         }
 
     def _trained(self) -> tuple[NGramTable, Lexicon]:
