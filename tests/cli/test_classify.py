@@ -129,6 +129,22 @@ def test_what_is_wrong_is_one_line(elman: Command, tmp_path: Path, text: str, fl
     assert not (tmp_path / "m").exists()
 
 
+def test_a_stopped_run_goes_on(elman: Command, table: Path) -> None:
+    def stop(progress: Any) -> None:
+        if progress.step == 20:
+            raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"hidden": 8, "embedding": 8}
+    with pytest.raises(KeyboardInterrupt):
+        Classifier(**options).fit(
+            table, epochs=3, threads=1, checkpoint="m.checkpoint", checkpoint_every=0.001, progress=stop
+        )
+    assert elman("train", "classify", "films.tsv", "-o", "m", "--resume", "--threads", "1", *SMALL).code == 0
+    unbroken = Classifier(**options).fit(table, epochs=3, threads=1)
+    assert np.array_equal(load("m").probabilities(["a film"]), unbroken.probabilities(["a film"]))
+    assert not Path("m.checkpoint").exists()
+
+
 def test_flags_of_other_tasks_are_refused(elman: Command, classifier: Path) -> None:
     code, _, err = elman("predict", str(classifier), "--csv")
     assert (code, "--csv and --plot are for forecasts" in err) == (2, True)
