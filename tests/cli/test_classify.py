@@ -105,8 +105,10 @@ def test_series(elman: Command, tmp_path: Path) -> None:
     out = elman("predict", "m", stdin=path.read_bytes()).out
     assert [line.split()[0] for line in out.splitlines()] == [str(i % 2) for i in range(40)]
     code, _, err = elman("predict", "m", stdin=b"[[1, 2]]\nno\n")
-    assert code == 2
-    assert "not JSON" in err
+    assert (code, err.startswith("elman: error: standard input:2: not JSON: ")) == (2, True)
+    (tmp_path / "three.jsonl").write_text("[[1, 2]]\n\n[[1, 2, 3]]\n", encoding="utf-8")
+    code, _, err = elman("predict", "m", "three.jsonl")
+    assert (code, err.startswith("elman: error: three.jsonl:2: not JSON: ")) == (2, True)
 
 
 @pytest.mark.parametrize(
