@@ -245,7 +245,11 @@ def main() -> None:
         for system in arguments.systems.split(","):
             if name == "indoor_movement" and system == "fasttext":
                 continue
-            results[f"{name}/{system}"] = found = measure(name, system, arguments)
+            try:
+                results[f"{name}/{system}"] = found = measure(name, system, arguments)
+            except ModuleNotFoundError as error:
+                print(f"{name} {system}: {error}; pip install scikit-learn fasttext-numpy2")
+                continue
             shown = {key: round(value, 4) for key, value in found.items() if isinstance(value, float)}
             print(name, system, json.dumps(shown), json.dumps(found["setting"]), flush=True)
             arguments.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")

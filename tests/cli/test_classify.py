@@ -105,8 +105,10 @@ def test_series(elman: Command, tmp_path: Path) -> None:
     out = elman("predict", "m", stdin=path.read_bytes()).out
     assert [line.split()[0] for line in out.splitlines()] == [str(i % 2) for i in range(40)]
     code, _, err = elman("predict", "m", stdin=b"[[1, 2]]\nno\n")
-    assert code == 2
-    assert "not JSON" in err
+    assert (code, err.startswith("elman: error: standard input:2: not JSON: ")) == (2, True)
+    (tmp_path / "three.jsonl").write_text("[[1, 2]]\n\n[[1, 2, 3]]\n", encoding="utf-8")
+    code, _, err = elman("predict", "m", "three.jsonl")
+    assert (code, err.startswith("elman: error: three.jsonl:2: not JSON: ")) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,22 @@ def test_what_is_wrong_is_one_line(elman: Command, tmp_path: Path, text: str, fl
     assert err.count("\n") == 1
     assert message in err
     assert not (tmp_path / "m").exists()
+
+
+def test_a_stopped_run_goes_on(elman: Command, table: Path) -> None:
+    def stop(progress: Any) -> None:
+        if progress.step == 20:
+            raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"hidden": 8, "embedding": 8}
+    with pytest.raises(KeyboardInterrupt):
+        Classifier(**options).fit(
+            table, epochs=3, threads=1, checkpoint="m.checkpoint", checkpoint_every=0.001, progress=stop
+        )
+    assert elman("train", "classify", "films.tsv", "-o", "m", "--resume", "--threads", "1", *SMALL).code == 0
+    unbroken = Classifier(**options).fit(table, epochs=3, threads=1)
+    assert np.array_equal(load("m").probabilities(["a film"]), unbroken.probabilities(["a film"]))
+    assert not Path("m.checkpoint").exists()
 
 
 def test_flags_of_other_tasks_are_refused(elman: Command, classifier: Path) -> None:

@@ -109,9 +109,14 @@ def test_the_same_seed_gives_the_same_bits_and_a_resumed_run_those_of_an_unbroke
 
 
 def test_a_timed_run_ends_when_its_passes_are_made() -> None:
-    found = Classifier(tokens="words", passes=2, **SMALL).fit(TEXTS, LABELS, time="1h")
+    reports: list[Any] = []
+    found = Classifier(tokens="words", passes=2, **SMALL).fit(TEXTS, LABELS, time="1h", progress=reports.append)
+    assert found.settings is not None
     assert found.metrics["epochs"] == 2
     assert found.metrics["seconds"] < 60
+    assert reports[-1].learning_rate < 0.03 * found.settings.learning_rate, "annealed by then"
+    assert [report.fraction for report in reports] == sorted(report.fraction for report in reports)
+    assert (reports[-1].fraction, reports[-1].seconds_left) == (1, 0)
 
 
 @pytest.mark.parametrize("encoder", ["gru", "lstm", "rnn", "tdnn", "feedforward"])

@@ -5,7 +5,7 @@
     token → embedding ┐
                       ├→ encoder → h_1 … h_T → last, mean or max over time → linear ┐
     C channels ───────┘                                                             ├→ logits
-    n-grams of tokens → one weight for each class, summed: a bag, blind to order ───┘
+    n-grams of tokens → one weight for each class, summed: a bag, blind beyond n ───┘
 
 The bag is a linear classifier over hashed n-grams, as a second path to the logits; without it (``ngrams=0``) the
 network is the encoder alone.
@@ -19,10 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.layers import LSTM, RNN, initialise, last_output
+from elman.layers import initialise, last_output
 from elman.layers.checks import as_lengths, check_lengths
 from elman.layers.stack import Lengths
 from elman.models.encoders import Encoder, EncoderState
+from elman.models.language_model import CELLS
 
 __all__ = ["POOLINGS", "ClassifierMasks", "ClassifierNetwork", "ClassifierState"]
 
@@ -163,7 +164,7 @@ class ClassifierNetwork(nn.Module):
             self.embedding.weight[0] = 0.0  # "other" says nothing until training says what it means
         if self.bag is not None:
             nn.init.zeros_(self.bag.weight)
-        if isinstance(self.encoder.layer, RNN | LSTM) or self.encoder.encoder == "gru":
+        if self.encoder.encoder in CELLS:
             initialise(self.encoder.layer, forget_bias=1.0 if self.encoder.encoder == "lstm" else None)
 
     def measure(self, mean: Tensor, scale: Tensor) -> None:

@@ -11,9 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from elman import __version__
 from elman.models.classifier import ClassifierNetwork, ClassifierState
-from elman.tasks.checkpoint import Run, read_checkpoint
 from elman.tasks.classification.calibration import probabilities
 from elman.tasks.classification.collecting import read_training_rows
 from elman.tasks.classification.defaults import Size
@@ -23,17 +21,17 @@ from elman.tasks.classification.parts import ClassifierParts
 from elman.tasks.classification.reading import as_rows, as_series, code_rows, rows_to_predict
 from elman.tasks.classification.scores import scores
 from elman.tasks.classification.settings import ClassifierHyperparameters, ClassifierSettings
-from elman.tasks.model_file import FORMAT, Stored, write_file
-from elman.tasks.parts import rebuilding, trained
-from elman.tasks.plan import make_plan
-from elman.tasks.training import Progress, TrainingError, train, using_threads
+from elman.tasks.model_file import Stored
+from elman.tasks.parts import trained
+from elman.tasks.task import LearningTask
+from elman.tasks.training import Progress
 
 __all__ = ["Classifier"]
 
 Ranking = list[tuple[str, float]]  # labels with their probabilities, falling
 
 
-class Classifier:
+class Classifier(LearningTask):
     """Many to one: reads a text or a series of measurements, and says which label it has, or which several.
 
     What is None is chosen from the data.
@@ -226,46 +224,42 @@ class Classifier:
         TrainingError
             If the loss is no longer a number, as of `elman.LanguageModel.fit`.
         """
-        stored = None if resume is None else read_checkpoint(resume, self.task)
-        plan = make_plan(
+        plan, stored = self._begin(
             time=time,
             epochs=epochs,
             seed=seed,
-            checkpoint=resume if checkpoint is None else checkpoint,
+            resume=resume,
+            checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
-            resumed=stored,
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = read_training_rows(inputs, targets, validation, given, plan.seed)
         tokens = None if data.coding is None else data.coding.cutter.kind
         size = Size(len(data.learning), len(data.labels), len(data.coding.lexicon) if data.coding else 0)
         settings = given.completed(size, tokens=tokens, several=data.several)
-        facts = {"task": self.task, "config": asdict(settings), "data": data.fingerprint()}
-        if stored is not None and stored.description["data"] != facts["data"]:
-            raise ValueError(
-                f"the rows are not those that {os.fspath(resume or '')} was made with; resume with the same"
-            )
+        facts = self._facts(asdict(settings), data.fingerprint(), "rows", stored, resume)
         network = network_for(data, settings, plan.seed)
         self.settings = settings
         self._parts = parts = ClassifierParts(network, data.labels, data.coding, 1.0)
         learner = new_learner(network, data, settings, plan.seed, show=lambda: sample_of(parts, data))
-        run = Run()
+        judged = int(data.judged.inputs.lengths[data.judging].sum())
+        sizes = {"rows": len(data.learning), "validation_rows": len(data.judging)}
         try:
-            with using_threads(threads):
-                network.train()
-                train(learner, plan.limited(settings.passes), settings.learning_rate, run, task=facts, resume=stored,
-                      progress=progress, log=log)  # fmt: skip
-        except TrainingError:
-            self._parts = self._parts if run.best else None
-            raise
+            network.train()
+            self._learn(
+                learner,
+                plan.limited(settings.passes),
+                settings.learning_rate,
+                lambda run: {**run.figures(judged), **sizes},
+                facts=facts,
+                stored=stored,
+                threads=threads,
+                progress=progress,
+                log=log,
+            )
         finally:
-            self.history = run.history
-            judged = int(data.judged.inputs.lengths[data.judging].sum())
-            sizes = {"rows": len(data.learning), "validation_rows": len(data.judging)}
-            passed = run.step / learner.steps_per_epoch
-            self.metrics = {**run.figures(judged), **sizes, "epochs": passed, "seed": plan.seed}
             network.eval()
-            if run.best:
+            if self.metrics["validation_loss"] is not None:
                 temperature, figures = calibrated(parts, data)
                 self._parts = parts._replace(temperature=temperature)
                 self.metrics |= figures
@@ -389,48 +383,29 @@ class Classifier:
         logits, state = parts.network(tokens.unsqueeze(1), state=state)
         return parts.ranking(self._chances(logits).numpy()[0], self._top(top)), state
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file, whole or not at all; `elman.load` reads it.
-
-        Raises OSError if it cannot be written; what was there before is still there.
-        """
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         settings, parts = self._trained()
-        facts = {"task": self.task, "config": asdict(settings), "metrics": self.metrics, "history": self.history}
-        write_file(path, "model", {**facts, **parts.facts()}, parts.network.state_dict())
+        facts = {"config": asdict(settings), "history": self.history, **parts.facts()}
+        return facts, parts.network.state_dict()
 
     @classmethod
-    def from_stored(cls, stored: Stored) -> Self:
-        """The model of a file that `elman.tasks.model_file.read_file` has read; `elman.load` does both.
-
-        Raises
-        ------
-        ModelFileError
-            If the parts of the file do not fit together.
-        """
-        facts = stored.description
-        with rebuilding():
-            settings = ClassifierSettings(**facts["config"])
-            model = cls()
-            model.hyperparameters = ClassifierHyperparameters().resumed(facts["config"])
-            model._parts = ClassifierParts.from_stored(stored, settings)
-            model.metrics, model.history = facts["metrics"], [tuple(row) for row in facts["history"]]
-        model.settings = settings
+    def _rebuilt(cls, stored: Stored) -> Self:
+        facts, model = stored.description, cls()
+        model.settings = ClassifierSettings(**facts["config"])
+        model.hyperparameters = ClassifierHyperparameters().resumed(facts["config"])
+        model._parts = ClassifierParts.from_stored(stored, model.settings)
+        model.history = [tuple(row) for row in facts["history"]]
         return model
 
-    def info(self) -> dict[str, Any]:
-        """What the model is and how it was trained, ready for JSON."""
+    def _described(self) -> dict[str, Any]:
         settings, parts = self._trained()
         return {
-            "task": self.task,
             **asdict(settings),
             "labels": ", ".join(parts.labels),
             "vocabulary": 0 if parts.coding is None else len(parts.coding.lexicon),
             "channels": parts.network.channels,
             "temperature": parts.temperature,
             "parameters": sum(p.numel() for p in parts.network.parameters()),
-            "metrics": self.metrics,
-            "format": FORMAT,
-            "version": __version__,
         }
 
     def _trained(self) -> tuple[ClassifierSettings, ClassifierParts]:

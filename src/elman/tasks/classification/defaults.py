@@ -61,7 +61,7 @@ def defaults_for(size: Size, tokens: str | None) -> ClassifierChoice:
     elif size.vocabulary <= _ALPHABET:
         choice = ClassifierChoice(96, 32, 4, 1.0, 0.3, 0.0, 12, 4e-3, batch=64)
     elif tokens in ("chars", "bytes"):
-        choice = ClassifierChoice(64, 64, 2, 15.0, 0.4, 0.1, 6, 2e-3, batch=64)
+        choice = ClassifierChoice(64, 64, 2, 15.0, 0.4, 0.1, 5, 2e-3, batch=64, buckets=1 << 20)
     else:
         choice = ClassifierChoice(64, 64, 2, 15.0, 0.5, 0.3, 7, 2e-3)
     buckets = choice.buckets
