@@ -224,7 +224,7 @@ def test_a_text_sentences_and_files_are_the_same(tmp_path: Path) -> None:
     [
         ("", ValueError, "inputs is an empty text"),
         (["", " "], ValueError, "inputs has 0 sentences; expected at least 2"),
-        (["one"], ValueError, "inputs has 1 sentences; expected at least 2"),
+        (["one"], ValueError, "inputs has 1 sentence; expected at least 2"),
         (["a b", "c d"], ValueError, "no token is seen 2 times or more, so that the vocabulary is empty"),
         (7, TypeError, "inputs is a int; expected a text"),
         ([7], TypeError, "inputs is a list; expected a text"),
