@@ -276,7 +276,7 @@ def table(corpus: str, found: dict[str, Any]) -> str:
                 for m in ("top1", "top5")
             ]
             nats = f"{each['nats']['mean']:.3f} ({each['nats']['low']:.3f}–{each['nats']['high']:.3f})"
-            seconds = f"{np.mean(each['cpu_seconds']):.0f}" if each["cpu_seconds"] else ""
+            seconds = f"{np.mean(each['cpu_seconds']):.3g}" if each["cpu_seconds"] else ""
             title = f"{each['order']}-grams" if name == "ngram" else name
             run = " ".join(f"--{key} {value}" for key, value in each.get("run", {}).items())
             how = f"{each['seeds']}, {run}" if run else ""

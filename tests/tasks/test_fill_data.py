@@ -1,5 +1,7 @@
 """Sentences become rows: counted, numbered and held out as a plain loop does it."""
 
+import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -88,6 +90,17 @@ def test_lines_of_every_form(tmp_path: Path) -> None:
     assert list(lines_of(("cafe\u0301", "b"), "inputs")) == expected
     with pytest.raises(ValueError, match=r"inputs is '.*a\.txt', the name of a file"):
         list(lines_of(str(path), "inputs"))
+
+
+@pytest.mark.skipif("ELMAN_DATA" not in os.environ, reason="ELMAN_DATA names no folder with zh_sentences")
+def test_the_sentence_of_the_lecture_is_not_among_those_about_shopping() -> None:
+    folder = Path(os.environ["ELMAN_DATA"], "zh_sentences")
+    files = sorted(folder.glob("*.gz"))
+    assert len(files) == 4
+    for file in files:
+        text = "".join(f"{line}\n" for line in lines_of(file, "inputs"))
+        assert "打算" in text
+        assert not re.search(r"我的手机坏了|打算.{0,4}一?部新手机|一部新手机", text)
 
 
 def test_numbers_are_small() -> None:

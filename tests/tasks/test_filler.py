@@ -224,7 +224,7 @@ def test_a_text_sentences_and_files_are_the_same(tmp_path: Path) -> None:
     [
         ("", ValueError, "inputs is an empty text"),
         (["", " "], ValueError, "inputs has 0 sentences; expected at least 2"),
-        (["one"], ValueError, "inputs has 1 sentences; expected at least 2"),
+        (["one"], ValueError, "inputs has 1 sentence; expected at least 2"),
         (["a b", "c d"], ValueError, "no token is seen 2 times or more, so that the vocabulary is empty"),
         (7, TypeError, "inputs is a int; expected a text"),
         ([7], TypeError, "inputs is a list; expected a text"),
@@ -320,3 +320,14 @@ def test_the_sample_shows_a_blank() -> None:
     assert shown
     assert "___" in shown[0]
     assert "; it was " in shown[0]
+
+
+@pytest.mark.parametrize("kind", ["chars", "words"])
+def test_a_character_that_utf_8_does_not_have_is_a_character(kind: str, tmp_path: Path) -> None:
+    """As JSON may bring it: half of a surrogate pair."""
+    line = "a \ud83d b"
+    model = Filler(tokens=kind, hidden=4, embedding=4).fit([line] * 20, epochs=1)
+    model.save(tmp_path / "m.elman")
+    (filling,) = elman.load(tmp_path / "m.elman").predict([f"\ud83d ___ {line}"], top=9)
+    assert "\ud83d" in dict(filling.blanks[0].candidates)
+    assert filling.text.endswith(line)

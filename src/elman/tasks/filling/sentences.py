@@ -150,7 +150,8 @@ def prepare(
     found = Ragged.collect(rows())
     held_out = max(1, min(_MOST_VALIDATION, len(found) // _VALIDATION_PART)) if validation is None else 0
     if len(found) <= held_out:
-        raise ValueError(f"inputs has {len(found)} sentences; expected at least {1 + held_out}")
+        noun = "sentence" if len(found) == 1 else "sentences"
+        raise ValueError(f"inputs has {len(found)} {noun}; expected at least {1 + held_out}")
     split = len(found) - held_out
     lexicon = _lexicon(found, split, list(numbers), min_count, max_size)
     if len(lexicon) == 1:
