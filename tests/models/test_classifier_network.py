@@ -164,7 +164,7 @@ def test_every_parameter_learns() -> None:
 
 
 def test_masks_blank_what_they_say(close: Callable[..., float]) -> None:
-    made, x = network(dropout=0.5, token_dropout=0.4), tokens()
+    made, x = network(dropout=0.5, word_dropout=0.4), tokens()
     generator = torch.Generator().manual_seed(3)
     masks = made.masks(T, N, generator)
     assert {*masks.inputs.unique().tolist()} == {0.0, 2.0}  # type: ignore[union-attr]

@@ -14,7 +14,7 @@ import elman
 from elman import Classifier
 from elman.tasks import ModelFileError
 
-SMALL: dict[str, Any] = {"hidden": 12, "embedding": 8, "ngrams": 0, "dropout": 0.0, "token_dropout": 0.0, "batch": 16}
+SMALL: dict[str, Any] = {"hidden": 12, "embedding": 8, "ngrams": 0, "dropout": 0.0, "word_dropout": 0.0, "batch": 16}
 
 
 def first_of_two(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -87,7 +87,7 @@ def test_a_damaged_file_is_refused(model: Classifier, tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_and_a_resumed_run_those_of_an_unbroken_one(tmp_path: Path) -> None:
-    options = {**SMALL, "dropout": 0.3, "token_dropout": 0.1, "ngrams": 2}
+    options = {**SMALL, "dropout": 0.3, "word_dropout": 0.1, "ngrams": 2}
     whole = Classifier(tokens="words", **options).fit(TEXTS, LABELS, epochs=4, seed=3)
 
     def stop(progress: Any) -> None:

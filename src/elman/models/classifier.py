@@ -93,7 +93,7 @@ class ClassifierNetwork(nn.Module):
     dropout
         Part of the inputs' and of the pooled numbers that `masks` blanks, and of the n-grams that it takes out of the
         bag.
-    token_dropout
+    word_dropout
         Part of the tokens that `masks` makes "other" for the encoder.
 
     Raises
@@ -135,13 +135,13 @@ class ClassifierNetwork(nn.Module):
         buckets: int = 1 << 16,
         bag_rate: float = 1.0,
         dropout: float = 0.0,
-        token_dropout: float = 0.0,
+        word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         _check(classes, vocabulary, channels, embedding, pooling, ngrams, buckets)
         self.classes, self.vocabulary, self.channels, self.pooling = classes, vocabulary, channels, pooling
         self.bag_rate = bag_rate
-        self.ngrams, self.buckets, self.dropout, self.token_dropout = ngrams, buckets, dropout, token_dropout
+        self.ngrams, self.buckets, self.dropout, self.word_dropout = ngrams, buckets, dropout, word_dropout
         self.embedding = nn.Embedding(vocabulary, embedding) if vocabulary else None
         self.width = embedding if vocabulary else channels
         self.encoder = Encoder(
@@ -211,7 +211,7 @@ class ClassifierNetwork(nn.Module):
             return torch.rand(shape, generator=generator) < part if wanted else None
 
         return ClassifierMasks(
-            blanks(self.token_dropout, steps, batch),
+            blanks(self.word_dropout, steps, batch),
             factors(1, batch, self.width),
             factors(batch, self.encoder.output_size),
             blanks(self.dropout, steps, batch, self.ngrams),

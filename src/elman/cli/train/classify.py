@@ -150,7 +150,7 @@ def train_classifier(
         float | None,
         flag(metavar="P", panel=NETWORK, parser=number, help="Part of the numbers to blank.", show_default=_AUTO),
     ] = None,
-    token_dropout: Annotated[
+    word_dropout: Annotated[
         float | None,
         flag(metavar="P", panel=NETWORK, parser=number, help="Part of the tokens to blank.", show_default=_AUTO),
     ] = None,
@@ -180,7 +180,7 @@ def train_classifier(
         vocabulary=vocabulary,
         class_weights=class_weights,
         dropout=dropout,
-        token_dropout=token_dropout,
+        word_dropout=word_dropout,
         batch=batch,
         longest=longest,
         passes=passes,

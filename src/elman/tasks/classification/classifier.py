@@ -67,7 +67,7 @@ class Classifier(LearningTask):
         Entries of the table of tokens at most.
     class_weights
         ``"balanced"``: rare labels count more; or a weight for each label.  None: all rows count alike.
-    dropout, token_dropout, smoothing
+    dropout, word_dropout, smoothing
         Part of the numbers, and of the bag's n-grams, that training blanks, of the tokens, and of the probability of
         labels that it spreads.
     batch, longest, passes, learning_rate
@@ -130,7 +130,7 @@ class Classifier(LearningTask):
         vocabulary: int | None = None,
         class_weights: str | Mapping[str, float] | None = None,
         dropout: float | None = None,
-        token_dropout: float | None = None,
+        word_dropout: float | None = None,
         smoothing: float | None = None,
         batch: int | None = None,
         longest: int | None = None,
@@ -158,7 +158,7 @@ class Classifier(LearningTask):
             vocabulary=vocabulary,
             class_weights=class_weights,
             dropout=dropout,
-            token_dropout=token_dropout,
+            word_dropout=word_dropout,
             smoothing=smoothing,
             batch=batch,
             longest=longest,

@@ -32,7 +32,7 @@ class ClassifierChoice:
     ngrams: int  # n, of the bag
     bag_rate: float  # how many times faster than the encoder the bag learns
     dropout: float
-    token_dropout: float
+    word_dropout: float
     passes: int  # over the rows, of a timed run at most
     learning_rate: float
     batch: int = 32  # N, rows of a training step

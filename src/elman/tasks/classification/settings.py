@@ -42,7 +42,7 @@ class ClassifierSettings:
     vocabulary: int  # entries of the table of tokens at most, "other" included
     class_weights: str | dict[str, float] | None  # of the loss
     dropout: float
-    token_dropout: float
+    word_dropout: float
     smoothing: float  # part of a label's probability that the loss gives to all classes alike
     batch: int  # N, rows of a training step
     longest: int  # steps of a row that training reads
@@ -69,7 +69,7 @@ class ClassifierSettings:
                 buckets=self.buckets,
                 bag_rate=self.bag_rate,
                 dropout=self.dropout,
-                token_dropout=self.token_dropout,
+                word_dropout=self.word_dropout,
             )
 
     @property
@@ -102,7 +102,7 @@ class ClassifierHyperparameters:
     vocabulary: int | None = None
     class_weights: str | Mapping[str, float] | None = None
     dropout: float | None = None
-    token_dropout: float | None = None
+    word_dropout: float | None = None
     smoothing: float | None = None
     batch: int | None = None
     longest: int | None = None
@@ -122,7 +122,7 @@ class ClassifierHyperparameters:
             check_whole(name, getattr(self, name), least)
         if self.buckets is not None and self.buckets & (self.buckets - 1):
             raise ValueError(f"buckets is {self.buckets}, expected a power of 2")
-        for name in ("dropout", "token_dropout", "smoothing"):
+        for name in ("dropout", "word_dropout", "smoothing"):
             check_number(name, getattr(self, name), lambda value: 0 <= value < 1, "from 0 up to, not including, 1")
         check_number("bag_rate", self.bag_rate, lambda value: 0 < value < math.inf, "more than 0")
         check_number("learning_rate", self.learning_rate, lambda value: 0 < value < math.inf, "more than 0")
