@@ -53,6 +53,21 @@ def test_scores_are_added_up() -> None:
     assert judged == Judgement(0.5, pytest.approx(1 / 6 + 5e-7))
 
 
+def test_a_sample_is_shown_without_dropout_and_training_goes_on_with_it() -> None:
+    one = learner()
+    seen = []
+
+    def show() -> str:
+        seen.append(one.network.training)
+        one.network.eval()
+        return "shown"
+
+    one._show = show
+    assert one.sample() == "shown"
+    assert seen == [False]
+    assert one.network.training
+
+
 def test_the_weights_with_the_fewest_errors_are_kept() -> None:
     found = [Score(5, 3, 10), Score(9, 1, 10), Score(8, 1, 10), Score(1, 2, 10), Score(2, 2, 10)]
     run = Run()

@@ -97,5 +97,9 @@ class BatchLearner:
         return Judgement(loss, rank=rate + 1e-6 * loss)
 
     def sample(self) -> str:
-        """Show what has been learnt."""
-        return self._show()
+        """Show what has been learnt, without dropout."""
+        self.network.eval()
+        try:
+            return self._show()
+        finally:
+            self.network.train()  # whatever was done to show it
