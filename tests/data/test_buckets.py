@@ -20,7 +20,7 @@ def test_an_epoch_has_every_row_once_within_the_bounds(lengths: list[int], rows:
         longest = max(lengths[row] for row in batch)
         assert len(batch) <= rows
         assert len(batch) == 1 or len(batch) * longest <= steps
-    ordered = sorted(batches, key=lambda batch: max(lengths[row] for row in batch))
+    ordered = sorted(batches, key=lambda batch: sorted(lengths[row] for row in batch))
     for shorter, longer in itertools.pairwise(ordered):  # no batch could have less padding
         assert max(lengths[row] for row in shorter) <= min(lengths[row] for row in longer)
 
