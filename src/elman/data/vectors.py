@@ -51,7 +51,7 @@ def read_vectors(path: str | os.PathLike[str], lexicon: Lexicon) -> tuple[Tensor
     ([[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]], [False, True, False])
     """
     name, width = name_of(path), 0
-    places = _places(lexicon)
+    places, words = _places(lexicon), list(lexicon)
     vectors = np.zeros((len(lexicon), 0), np.float32)
     found, exact = np.zeros(len(lexicon), bool), np.zeros(len(lexicon), bool)
     for number, line in numbered_lines(path):
@@ -66,7 +66,7 @@ def read_vectors(path: str | os.PathLike[str], lexicon: Lexicon) -> tuple[Tensor
             expected = f"expected a word and {width}" if width else "expected a word and its vector"
             raise ValueError(f"{name}:{number}: {len(values)} numbers, {expected}, between single spaces")
         for index in places.get(word, ()):
-            same = list(lexicon.tokens([index])) == [word]
+            same = words[index] == word
             if same or not exact[index]:
                 vectors[index] = _numbers(values, f"{name}:{number}")
                 found[index], exact[index] = True, exact[index] or same

@@ -25,8 +25,6 @@ __all__ = ["NARX", "NARXState"]
 
 Array = NDArray[np.float64]
 
-_CHOICES = ("output_delays", "input_delays", "dead_time", "log", "season")
-
 
 class NARX(Task):
     """Nonlinear autoregressive model with exogenous inputs: y_t = f(x_t, …, x_{t-Kx}, y_{t-1}, …, y_{t-Ky}).

@@ -3,27 +3,23 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from elman.data import join
-from elman.models.classifier import ClassifierNetwork
 from elman.tasks.classification.calibration import calibration_error, fit_temperature, probabilities
-from elman.tasks.classification.learner import mistaken
+from elman.tasks.classification.learner import all_logits, mistaken
 from elman.tasks.classification.parts import ClassifierParts
 from elman.tasks.classification.rows import Rows, TrainingRows
 
 __all__ = ["calibrated", "sample_of"]
 
 _SAMPLES, _SAMPLE_TOKENS = 3, 24  # rows that are shown while training, and how much of each
-_AT_ONCE = 64  # rows
 
 
 def calibrated(parts: ClassifierParts, data: TrainingRows) -> tuple[float, dict[str, Any]]:
     """The temperature fitted on the rows that progress is judged by, and figures of the model on them."""
     rows = data.judging[~data.judged.unknown(data.judging)]
-    logits = _logits_of(parts.network, data, rows)
+    logits = all_logits(parts.network, data.judged, rows)
     targets = data.judged.many_targets(rows, len(parts.labels)) if data.several else data.judged.targets(rows)
     right = ~mistaken(logits, data.judged, rows, data.several)
     temperature = fit_temperature(logits, targets)
@@ -35,11 +31,10 @@ def calibrated(parts: ClassifierParts, data: TrainingRows) -> tuple[float, dict[
     return temperature, figures
 
 
-@torch.no_grad()
 def sample_of(parts: ClassifierParts, data: TrainingRows) -> str:
     """Some of those rows: the text, what the model says, and in brackets what is true."""
     rows = data.judging[:: max(1, len(data.judging) // _SAMPLES)][:_SAMPLES]
-    chances = probabilities(_logits_of(parts.network, data, rows), 1.0, data.several).numpy()
+    chances = probabilities(all_logits(parts.network, data.judged, rows), 1.0, data.several).numpy()
     lines = []
     for row, chance in zip(rows, chances, strict=True):
         said = ", ".join(f"{label} {p:.0%}" for label, p in parts.ranking(chance, 1))
@@ -57,10 +52,3 @@ def _shown(rows: Rows, row: int, parts: ClassifierParts) -> str:
     kind = parts.coding.cutter.kind
     text = " ".join(tokens) if kind == "words" else join(tokens, "bytes" if kind == "bytes" else "chars")
     return "".join(c if c.isprintable() else " " for c in text) + ("…" if len(steps) > _SAMPLE_TOKENS else "")
-
-
-@torch.no_grad()
-def _logits_of(network: ClassifierNetwork, data: TrainingRows, rows: npt.NDArray[np.int64]) -> Tensor:
-    """(len(rows), K) of some of the rows that progress is judged by."""
-    found = [network(*data.judged.batch(rows[start : start + 64]))[0] for start in range(0, len(rows), 64)]
-    return torch.cat(found) if found else torch.empty(0, network.classes)

@@ -146,10 +146,11 @@ def label_weights(wanted: str | dict[str, float] | None, data: TrainingRows) -> 
 
 
 @torch.no_grad()
-def all_logits(network: ClassifierNetwork, rows: Rows) -> Tensor:
-    """(R, K) of all rows, read in batches of like length; each row as if it were alone."""
+def all_logits(network: ClassifierNetwork, rows: Rows, chosen: Indices | None = None) -> Tensor:
+    """(R, K) of all rows or the `chosen` ones, read in batches of like length; each row as if it were alone."""
     network.eval()
-    found = torch.empty(len(rows), network.classes)
-    for numbers in Buckets(rows.inputs.lengths, rows=_JUDGED_AT_ONCE, steps=_STEPS).once() if len(rows) else ():
-        found[torch.from_numpy(numbers)], _ = network(*rows.batch(numbers))
+    wanted = np.arange(len(rows)) if chosen is None else chosen
+    found = torch.empty(len(wanted), network.classes)
+    for places in Buckets(rows.inputs.lengths[wanted], rows=_JUDGED_AT_ONCE, steps=_STEPS).once():
+        found[torch.from_numpy(places)], _ = network(*rows.batch(wanted[places]))
     return found
