@@ -1,12 +1,12 @@
-"""Are torch's operators as fast between our layers as between torch.nn's, with two pools of threads on the same cores?
+"""Are torch's operators as fast between our layers as between torch.nn's, and our layers between torch's operators?
 
-    GOMP_SPINCOUNT=10000 python benchmarks/between.py
-    GOMP_SPINCOUNT=10000 python benchmarks/between.py --cells gru --sizes 512 --rounds 10
+    python benchmarks/between.py
+    python benchmarks/between.py --cells gru --sizes 512 --rounds 10
 
 A training step of Linear - recurrent layer - Linear, (T, N) = (50, 32), all widths H, forward and backward by all
 parameters.  Three programs take turns, and the smallest of the rounds counts: the two Linear alone; our layer alone;
-both in one step.  The last column is the time of both in one step by the sum of the two: 1 means that neither pool of
-threads waits for the other.  The same for torch.nn's layer stands beside it.
+both in one step.  The last columns are the time of both in one step by the sum of the two, for our layer and for
+torch.nn's: above 1, the threads of one keep those of the other from their cores.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Validation loss on Shakespeare against wall-clock: our layers beside torch.nn's in the same loop.
 
-    GOMP_SPINCOUNT=10000 python benchmarks/language_model.py              # lstm, gru, rnn; 90s and 3m; 3 seeds
-    GOMP_SPINCOUNT=10000 python benchmarks/language_model.py --cells lstm --times 90s --seeds 0 --engines elman,torch
+    python benchmarks/language_model.py              # lstm, gru, rnn; 90s and 3m; 3 seeds
+    python benchmarks/language_model.py --cells lstm --times 90s --seeds 0 --engines elman,torch
 
 The variable is what the command line sets: without it torch's idle threads spin on the cores that the kernels need.
 

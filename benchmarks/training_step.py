@@ -1,7 +1,7 @@
 """Where a training step of the default language model spends its time, part by part.
 
-    GOMP_SPINCOUNT=10000 python benchmarks/training_step.py
-    GOMP_SPINCOUNT=10000 python benchmarks/training_step.py --cell gru --time 3m      # defaults of that cell and budget
+    python benchmarks/training_step.py
+    python benchmarks/training_step.py --cell gru --time 3m      # defaults of that cell and budget
 
 The variable is what the command line sets: without it torch's idle threads spin on the cores that the kernels need.
 

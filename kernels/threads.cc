@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -27,6 +28,18 @@ void pause() {
 #endif
 }
 
+// Tasks, and which of them is the next to be taken.
+struct Region {
+  int tasks;
+  void (*body)(void*, int);
+  void* context;
+  std::atomic<int> next{0};
+
+  void take() {
+    for (int task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) body(context, task);
+  }
+};
+
 }  // namespace
 
 // One parallel region at a time.  A region is announced by a new `round`; every worker takes part in every round, so
@@ -46,14 +59,11 @@ class Pool {
 
   int workers() const { return int(threads_.size()); }
 
-  void run(int tasks, void (*body)(void*, int), void* context) {
-    tasks_ = tasks;
-    body_ = body;
-    context_ = context;
-    next_.store(0, std::memory_order_relaxed);
+  void run(Region& region) {
+    region_ = &region;
     busy_.store(workers(), std::memory_order_relaxed);
     announce();
-    take();
+    region.take();
     for (int i = 0; busy_.load(std::memory_order_acquire) != 0; i++) {
       if (i < spins) pause();
       else std::this_thread::yield();
@@ -72,45 +82,68 @@ class Pool {
     round_.notify_all();
   }
 
-  void take() {
-    for (int task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) body_(context_, task);
-  }
-
   void work() {
     for (unsigned seen = 0;; seen++) {
       for (int i = 0; i < spins && round_.load(std::memory_order_relaxed) == seen; i++) pause();
       round_.wait(seen, std::memory_order_acquire);
       if (stop_.load(std::memory_order_relaxed)) return;
-      take();
+      region_->take();
       busy_.fetch_sub(1, std::memory_order_release);
     }
   }
 
   std::vector<std::thread> threads_;
   std::atomic<unsigned> round_{0};
-  std::atomic<int> next_{0}, busy_{0};
+  std::atomic<int> busy_{0};
   std::atomic<bool> stop_{false};
-  int tasks_ = 0;
-  void (*body_)(void*, int) = nullptr;
-  void* context_ = nullptr;
+  Region* region_ = nullptr;
 };
 
 namespace {
 
-// The pool and its lock are never destroyed: threads may outlive static destructors, and a child made by fork() has
-// the pool's memory but none of its threads, so it leaves both behind and starts anew.
+// The functions that we use of the OpenMP runtime that torch has loaded: GNU's, or LLVM's and Intel's, which have this
+// entry of GNU's too.  torch loads its runtime for all to see, so we need not link one, which might be another.
+struct OpenMP {
+  void (*parallel)(void (*body)(void*), void* context, unsigned threads, unsigned flags);
+  int (*in_parallel)();
+  int (*dynamic)();
+  int (*thread_limit)();
+
+  OpenMP() {
+    find(parallel, "GOMP_parallel");
+    find(in_parallel, "omp_in_parallel");
+    find(dynamic, "omp_get_dynamic");
+    find(thread_limit, "omp_get_thread_limit");
+  }
+  bool found() const { return parallel && in_parallel && dynamic && thread_limit; }
+  // Whether a region that is begun here and now gets so many threads.  Members of a crew wait for one another.
+  bool gives(int threads) const { return !in_parallel() && !dynamic() && thread_limit() >= threads; }
+
+ private:
+  template <class Function>
+  static void find(Function& function, const char* name) {
+    function = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
+  }
+};
+
+// What all calls share is never destroyed: threads may outlive static destructors, and a child made by fork() has the
+// memory of a pool but none of its threads, so it leaves this behind and starts anew, with a pool of ours: torch's
+// runtime would wait for its lost threads for ever.
 struct Shared {
   std::mutex lock;
   Pool* pool = nullptr;
+  OpenMP openmp;
+  bool forked = false;
 };
 Shared* shared = nullptr;
 
-void start_anew() { shared = new Shared; }
-
 Shared& the_shared() {
   static const bool once = [] {
-    start_anew();
-    pthread_atfork(nullptr, nullptr, start_anew);
+    shared = new Shared;
+    pthread_atfork(nullptr, nullptr, [] {
+      shared = new Shared;
+      shared->forked = true;
+    });
     return true;
   }();
   (void)once;
@@ -128,14 +161,18 @@ struct Scratch {
 Team::Team(int threads) {
   Shared& mine = the_shared();
   if (threads < 2 || !mine.lock.try_lock()) return;
+  locked_ = true;
+  if (mine.openmp.found() && !mine.forked) {
+    if (mine.openmp.gives(threads)) threads_ = threads;
+    return;
+  }
   if (!mine.pool || mine.pool->workers() != threads - 1) {
     delete mine.pool;
     mine.pool = nullptr;
     try {
       mine.pool = new Pool(threads - 1);
-    } catch (const std::system_error&) {  // the system gives no more threads
-      mine.lock.unlock();
-      return;
+    } catch (const std::system_error&) {
+      return;  // the system gives no more threads
     }
   }
   pool_ = mine.pool;
@@ -143,14 +180,17 @@ Team::Team(int threads) {
 }
 
 Team::~Team() {
-  if (pool_) the_shared().lock.unlock();
+  if (locked_) the_shared().lock.unlock();
 }
 
 int Team::threads() const { return threads_; }
 
 void Team::run(int tasks, void (*body)(void*, int), void* context) const {
-  if (pool_ && tasks > 1) return pool_->run(tasks, body, context);
-  for (int task = 0; task < tasks; task++) body(context, task);
+  Region region{tasks, body, context};
+  if (threads_ < 2 || tasks < 2) region.take();
+  else if (pool_) pool_->run(region);
+  else  // all threads, though there may be fewer tasks: the runtime would end those that a region does not use
+    the_shared().openmp.parallel([](void* given) { static_cast<Region*>(given)->take(); }, &region, unsigned(threads_), 0);
 }
 
 class Barrier {

@@ -1,8 +1,9 @@
-// The worker pool, and scratch memory that outlives a call.
+// The threads that share a call's work, and scratch memory that outlives a call.
 //
-// The pool sleeps unless it works: torch's own operators run on the same cores between ours, and two pools that spin
-// against each other cost more than a wake-up.  A worker spins for a few microseconds after a task, for the next one
-// often follows at once, then waits in the kernel.
+// They are torch's own, those of its OpenMP runtime.  Its operators run on the same cores between ours, and after each
+// its threads spin for some milliseconds, in case another follows: threads of ours would share the cores with them, and
+// be half as fast.  Where torch has no such runtime, and in a child made by fork(), a pool of our own takes their place.
+// Its workers spin for a few microseconds after a task, then wait in the kernel.
 //
 // No function stands in this header: kernels.cc is compiled for several instruction sets, and would bring a copy of it
 // for each.
@@ -13,7 +14,7 @@ namespace elman {
 
 class Pool;
 
-// The threads of a call: the calling one and, unless another call has the pool at this moment, threads-1 workers.
+// The threads of a call: the calling one and, unless another call has them at this moment, threads-1 workers.
 class Team {
  public:
   explicit Team(int threads);
@@ -21,7 +22,8 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  // How many threads there are: 1 where another call has the pool, or no thread can be started.
+  // How many threads there are: 1 where another call has the others, in a parallel region of the caller's own, and where
+  // no thread can be started.
   int threads() const;
 
   // Runs body(context, task) for task = 0 .. tasks-1, and returns when all are done.  A task is run by one thread from
@@ -30,7 +32,8 @@ class Team {
   void run(int tasks, void (*body)(void* context, int task), void* context) const;
 
  private:
-  Pool* pool_ = nullptr;
+  bool locked_ = false;   // this call has the threads
+  Pool* pool_ = nullptr;  // null: torch's runtime
   int threads_ = 1;
 };
 

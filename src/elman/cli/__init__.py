@@ -16,8 +16,6 @@ __all__ = ["main", "run"]
 
 def main() -> None:
     """The console script ``elman``: run the command in ``sys.argv`` and exit with its code."""
-    # torch's idle threads would spin on the cores that the kernels' threads need; read when torch is first imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if isinstance(sys.stdout, TextIOWrapper):  # text is UTF-8 in any locale
         codecs.register_error("elman.cli", _written)
         sys.stdout.reconfigure(encoding="utf-8", errors="elman.cli")
