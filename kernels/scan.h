@@ -128,7 +128,7 @@ inline int worthwhile(int threads, Index work, Index waking) {
   return work / waking + 1 < threads ? int(work / waking) + 1 : threads;
 }
 
-constexpr Index shortest_shared_step = 48 << 10;  // multiplications by W
+constexpr Index least_share = 24 << 10, least_share_of_idle = 8 << 10;  // multiplications of a member in a step
 constexpr Index far_weights = 8 << 20;            // bytes
 
 // Splits the work of a layer into tasks, rows of one direction, each done by a crew; and what is done once for all,
@@ -152,12 +152,14 @@ struct Division {
 
  private:
   // Members wait for one another at every step, so they must save more than that: where so few rows are left for each
-  // thread that most of a step is reading W, unless a step is short; and where W is larger by far than the caches
-  // nearest to a core, so that reading it costs more than to multiply by it.
+  // thread that most of a step is reading W, unless a step is short (less so where there are fewer rows than threads, of
+  // which some would be idle); and where W is larger by far than the caches nearest to a core, so that reading it costs
+  // more than to multiply by it.
   static int crew_for(int threads, const Shape& s, Index weights, Index itemsize) {
-    const bool few = s.N < 3 * threads && s.N * weights >= shortest_shared_step;
-    const bool far = weights * itemsize >= far_weights && s.N <= 64 * threads;
-    return few || far ? threads : 1;
+    if (weights * itemsize >= far_weights && s.N <= 64 * threads) return threads;
+    if (s.N >= 3 * threads) return 1;
+    const Index members = s.N * weights / (s.N < threads ? least_share_of_idle : least_share);
+    return members < 2 ? 1 : members < threads ? int(members) : threads;
   }
 };
 
