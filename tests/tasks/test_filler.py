@@ -242,6 +242,16 @@ def test_a_file_that_is_no_text_is_named_with_its_line(tmp_path: Path) -> None:
         Filler(hidden=4).fit(tmp_path / "x.txt", epochs=1)
 
 
+def test_files_without_a_sentence_are_named(tmp_path: Path) -> None:
+    files = [tmp_path / "x.txt", tmp_path / "y.txt"]
+    for file in files:
+        file.write_text("\n \n")
+    with pytest.raises(ValueError, match=r"x\.txt, .*y\.txt has 0 sentences; expected at least 2"):
+        Filler(hidden=4).fit(files, epochs=1)
+    with pytest.raises(ValueError, match=r"y\.txt has no sentence"):
+        Filler(hidden=4).fit(TEXT, validation=files[1], epochs=1)
+
+
 def test_validation_of_nothing_and_targets_are_refused(model: Filler) -> None:
     with pytest.raises(ValueError, match="validation has no sentence"):
         Filler(hidden=4).fit(TEXT, validation=[""], epochs=1)
