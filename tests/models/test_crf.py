@@ -74,15 +74,15 @@ def test_a_row_alone_is_the_row_in_the_batch(sizes: tuple[int, int, int, int]) -
 def test_what_is_not_allowed_does_not_come(sizes: tuple[int, int, int, int]) -> None:
     crf, scores, lengths = problem(*sizes)
     K = scores.shape[2]
-    allowed = torch.rand(K + 1, K, generator=torch.Generator().manual_seed(sizes[0])) < 0.6
-    allowed[:, 0] = True  # so that something is always left
+    allowed = torch.rand(K + 1, K + 1, generator=torch.Generator().manual_seed(sizes[0])) < 0.6
+    allowed[:, 0] = allowed[0] = True  # so that something is always left
     best = crf.decode(scores, lengths, allowed)
     for n, length in enumerate(lengths.tolist()):
         if length:
             listed = {
                 y: s
                 for y, s in sequences(crf, scores[:length, n]).items()
-                if allowed[K, y[0]] and all(allowed[j, k] for j, k in itertools.pairwise(y))
+                if all(allowed[j, k] for j, k in itertools.pairwise((K, *y, K)))
             }
             torch.testing.assert_close(listed[tuple(best[:length, n].tolist())], max(listed.values()))
 

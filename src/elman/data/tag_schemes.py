@@ -118,17 +118,16 @@ def allowed_neighbours(tags: Sequence[str], scheme: str) -> npt.NDArray[np.bool_
     Returns
     -------
     array
-        (K + 1, K): whether tag k may follow tag j, and in the last row whether it may come first.
+        (K + 1, K + 1): whether tag k (column) may follow tag j (row); in the last row whether it may come first, in the
+        last column whether it may come last.
 
     Examples
     --------
     >>> allowed_neighbours(["O", "B-city", "I-city"], "IOB2").astype(int).tolist()
-    [[1, 1, 0], [1, 1, 1], [1, 1, 1], [1, 1, 0]]
+    [[1, 1, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 1]]
     """
     known: list[str | None] = [*tags, None]
-    return np.array([[_follows(before, after, scheme) for after in tags] for before in known], bool).reshape(
-        len(tags) + 1, len(tags)
-    )
+    return np.array([[_follows(before, after, scheme) for after in known] for before in known], bool)
 
 
 def _kind(tag: str | None) -> str:

@@ -132,8 +132,9 @@ class CRF(nn.Module):
         lengths
             (N,), each 0 … T; None: T everywhere.
         allowed
-            (K + 1, K) booleans: whether label k may follow label j, and in the last row whether it may come first.
-            None allows all.  Where nothing that is allowed is left, the sequence is any.
+            (K + 1, K + 1) booleans: whether label k (column) may follow label j (row); in the last row whether it may
+            come first, in the last column whether it may come last.  None allows all.  Where nothing that is allowed
+            is left, the sequence is any.
 
         Returns
         -------
@@ -144,7 +145,8 @@ class CRF(nn.Module):
         --------
         Two labels of which the second may not come first:
 
-        >>> CRF(2).decode(torch.tensor([[[0.0, 9.0]], [[0.0, 9.0]]]), allowed=torch.tensor([[1, 1], [1, 1], [1, 0]]))
+        >>> allowed = torch.tensor([[1, 1, 1], [1, 1, 1], [1, 0, 1]])
+        >>> CRF(2).decode(torch.tensor([[[0.0, 9.0]], [[0.0, 9.0]]]), allowed=allowed)
         tensor([[0],
                 [1]])
         """
@@ -153,18 +155,19 @@ class CRF(nn.Module):
         labels = torch.full((T, N), -1)
         if T == 0 or N == 0:
             return labels
-        transitions, best = self.transitions.detach(), self.first + scores[0]
+        transitions, best, last = self.transitions.detach(), self.first + scores[0], self.last.detach()
         if allowed is not None:
             forbidden = torch.finfo(scores.dtype).min / 4
-            transitions = torch.where(allowed[:K].bool(), transitions, forbidden)
-            best = torch.where(allowed[K].bool(), best, forbidden)
+            transitions = torch.where(allowed[:K, :K].bool(), transitions, forbidden)
+            best = torch.where(allowed[K, :K].bool(), best, forbidden)
+            last = torch.where(allowed[:K, K].bool(), last, forbidden)
         reached = torch.empty_like(scores)  # the best score with which each label is reached at each step
         reached[0] = best
         for t in range(1, T):
             found = (best.unsqueeze(1) + transitions.T).amax(2)
             found += scores[t] - found.amax(1, keepdim=True)
             best = reached[t] = torch.where(there[t].unsqueeze(1), found, best)
-        label = (best + self.last).argmax(1)
+        label = (best + last).argmax(1)
         for t in range(T - 1, -1, -1):  # where the best came from is asked of the labels on the way alone
             labels[t] = torch.where(there[t], label, -1)
             if t:

@@ -54,7 +54,7 @@ def best_tags(scores: Tensor, lengths: Tensor, crf: CRF | None, allowed: Tensor 
     """The best tags of each sentence among those that its scheme allows.
 
     With a CRF it is the most probable sequence.  Without one, each tag is the best that may follow the one before: what
-    comes later does not change it, so that a stream gives the same.
+    comes later, the end included, does not change it, so that a stream gives the same.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def best_tags(scores: Tensor, lengths: Tensor, crf: CRF | None, allowed: Tensor 
     crf
         Of the network.
     allowed
-        (K + 1, K) booleans of `elman.data.tag_schemes.allowed_neighbours`, or None.
+        (K + 1, K + 1) booleans of `elman.data.tag_schemes.allowed_neighbours`, or None.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def best_tags(scores: Tensor, lengths: Tensor, crf: CRF | None, allowed: Tensor 
 def _one_by_one(scores: Tensor, allowed: Tensor) -> Tensor:
     """Each tag in turn, the best that may follow the one before."""
     T, N, K = scores.shape
-    penalty = torch.where(allowed, 0.0, -torch.inf)
+    penalty = torch.where(allowed[:, :K], 0.0, -torch.inf)
     tags, before = torch.empty(T, N, dtype=torch.int64), torch.full((N,), K)
     for t in range(T):
         before = tags[t] = (scores[t] + penalty[before]).argmax(1)

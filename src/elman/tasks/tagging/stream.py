@@ -72,7 +72,7 @@ class TagStepper:
         scores, intents, after = self._network.step(tokens_of(table, np.zeros((1, 1), np.int64)), before.network)
         possible = scores[0]
         if self._allowed is not None:
-            possible = possible.where(self._allowed[before.tag], -torch.inf)
+            possible = possible.where(self._allowed[before.tag, : len(self._tags)], -torch.inf)
         tag = int(possible.argmax())
         intent = None if intents is None else self._intents[int(intents[0].argmax())]
         return TaggedToken(self._tags[tag], float(scores[0].softmax(0)[tag]), intent), StreamState(after, tag)
