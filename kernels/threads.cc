@@ -115,9 +115,10 @@ struct OpenMP {
     find(dynamic, "omp_get_dynamic");
     find(thread_limit, "omp_get_thread_limit");
   }
-  bool found() const { return parallel && in_parallel && dynamic && thread_limit; }
-  // Whether a region that is begun here and now gets so many threads.  Members of a crew wait for one another.
-  bool gives(int threads) const { return !in_parallel() && !dynamic() && thread_limit() >= threads; }
+  // Whether there is a runtime that gives a region the threads it asks for: members of a crew wait for one another.
+  bool usable() const { return parallel && in_parallel && dynamic && thread_limit && !dynamic(); }
+  // Whether that holds here and now for so many.
+  bool gives(int threads) const { return !in_parallel() && thread_limit() >= threads; }
 
  private:
   template <class Function>
@@ -162,7 +163,7 @@ Team::Team(int threads) {
   Shared& mine = the_shared();
   if (threads < 2 || !mine.lock.try_lock()) return;
   locked_ = true;
-  if (mine.openmp.found() && !mine.forked) {
+  if (mine.openmp.usable() && !mine.forked) {
     if (mine.openmp.gives(threads)) threads_ = threads;
     return;
   }
