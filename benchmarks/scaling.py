@@ -2,6 +2,7 @@
 
     python benchmarks/scaling.py                      # training steps, 2 threads
     python benchmarks/scaling.py --cells gru --modes infer --longest 1000
+    python benchmarks/scaling.py --plot docs/img/scaling.svg      # with matplotlib
 
 Time should be a constant for each step, row and H (I + H): the last column, which is 1 for the middle of each series.
 Memory is what a first forward and backward pass adds to a process (Linux), on one thread, beside what the formula says.
@@ -30,8 +31,11 @@ FLOAT = 4  # bytes
 VECTOR = {"avx512": 16, "avx2": 8}  # numbers; others 4
 
 
-def print_series(name: str, cell: str, mode: str, longest: int, rounds: int) -> None:
-    """Times along one size."""
+Curves = dict[str, dict[str, tuple[list[int], list[float]]]]  # by series and cell: work of a step, milliseconds
+
+
+def print_series(name: str, cell: str, mode: str, longest: int, rounds: int) -> tuple[list[int], list[float]]:
+    """Times along one size; returns what grows, T, N or H (I + H), and the milliseconds."""
     cases = [Case(cell, mode, shape) for shape in SERIES[name] if shape[0] <= longest]
     times = [best_times({"elman": Pair(case).run_elman}, rounds)["elman"] for case in cases]
     each = [time / case.operations for time, case in zip(times, cases, strict=True)]
@@ -39,6 +43,35 @@ def print_series(name: str, cell: str, mode: str, longest: int, rounds: int) -> 
         shape = ", ".join(map(str, case.shape))
         relative = one / each[len(each) // 2]
         print(f"{cell:5} {mode:6} {name} {shape:>20} {1e3 * time:11.3f} ms {1e-9 / one:8.1f} GFLOP/s {relative:6.2f}")
+    grown = {"T": lambda s: s[0], "N": lambda s: s[1], "H": lambda s: s[3] * (s[2] + s[3])}[name]
+    return [grown(case.shape) for case in cases], [1e3 * time for time in times]
+
+
+def plot(curves: Curves, file: Path) -> None:
+    """Draws times against T, N and H (I + H) on logarithmic scales, beside a line of slope 1."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.hashsalt": "elman", "font.size": 9}):
+        figure = Figure((9, 3), layout="constrained")
+        panels = figure.subplots(1, len(curves), sharey=True)
+        for panel, (name, cells) in zip(panels, curves.items(), strict=True):
+            for cell, (work, milliseconds) in cells.items():
+                panel.loglog(work, milliseconds, "o-", markersize=3, label=cell.upper())
+            work, milliseconds = cells["lstm" if "lstm" in cells else next(iter(cells))]
+            line = [milliseconds[-1] * one / work[-1] for one in work]
+            panel.loglog(work, line, color="grey", linestyle=":", label="proportional")
+            panel.set_xlabel({"T": "T, steps", "N": "N, rows", "H": "H (I + H), I = H"}[name])
+            panel.set_title(f"T, N, I, H = {', '.join(map(str, shown(name)))}", fontsize=9)
+        panels[0].set_ylabel("ms a training step")
+        panels[0].legend(frameon=False, fontsize=8)
+        figure.savefig(file, metadata={"Date": None})
+
+
+def shown(name: str) -> tuple[int | str, ...]:
+    """The shape of a series, with the letter of what grows in its place."""
+    T, N, I, H = FIXED  # noqa: E741
+    return {"T": ("T", N, I, H), "N": (T, "N", I, H), "H": (T, N, "H", "H")}[name]
 
 
 def scratch(cell: str, shape: tuple[int, int, int, int]) -> int:
@@ -98,6 +131,7 @@ def main() -> None:
     parser.add_argument("--longest", type=int, default=10_000, help="largest T (default: 10,000)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the times of the first mode")
     options = parser.parse_args()
     with conditions(1):
         print(f"{'memory':6} {'T, N, I, H':>20} {'formula':>12} {'results':>12} {'together':>12} {'measured':>12}")
@@ -106,11 +140,15 @@ def main() -> None:
                 parts = scratch(cell, shape), results(cell, shape)
                 sizes = "".join(f" {size / MIB:8.2f} MiB" for size in (*parts, sum(parts), added(cell, shape)))
                 print(f"{cell:6} {', '.join(map(str, shape)):>20}{sizes}", flush=True)
+    curves: Curves = {name: {} for name in SERIES}
     with conditions(options.threads):
         for name in SERIES:
             for mode in options.modes.split(","):
                 for cell in options.cells.split(","):
-                    print_series(name, cell, mode, options.longest, options.rounds)
+                    found = print_series(name, cell, mode, options.longest, options.rounds)
+                    curves[name].setdefault(cell, found)
+    if options.plot:
+        plot(curves, options.plot)
 
 
 if __name__ == "__main__":

@@ -112,12 +112,13 @@ struct BackwardStep {
   const T *const *keep_h, *const *keep_c;  // rows of zoneout, or null
   T *dh, *dc;             // [n, Hp]
   T *delta, *delta_in;    // [n, stride]
+  bool odd;               // as in ForwardStep
 
   ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index stride) const {
     const auto rows = [i](const T* const* from) { return from ? from + i : nullptr; };
     return {later + i,         rows(dy),    h + i,                    before + i,         save + i,
             rows(keep_h),      rows(keep_c), dh + i * Hp, dc ? dc + i * Hp : nullptr, delta + i * stride,
-            delta_in + i * stride};
+            delta_in + i * stride, odd};
   }
 };
 
@@ -128,7 +129,7 @@ void backward_rows(const Layout<C, T>& at, const T* hh, Columns units, Index n, 
                    bool recurs) {
   constexpr int G = C::gates;
   const bool carries = C::carries || (zoned && step.keep_h);
-  row_groups<T, panel_vectors>(n, units, [&](Index unit, auto vectors, int most, auto product) {
+  row_groups<T, panel_vectors>(n, units, step.odd, [&](Index unit, auto vectors, int most, auto product) {
     const Index column = unit * lanes<T>;
     strips(n, most, [&](Index begin, int rows) {
       Block<T> block;
@@ -256,7 +257,8 @@ class BackwardTask {
       }
       const BackwardStep<T> step{mine_.later, call_.dy.data ? mine_.dy : nullptr, mine_.h, mine_.before, mine_.save,
                                  keep_.h.data ? mine_.keep_h : nullptr, keep_.c.data ? mine_.keep_c : nullptr,
-                                 mine_.dh, mine_.dc, mine_.delta + row * at_.stride, mine_.delta_in + row * at_.stride};
+                                 mine_.dh, mine_.dc, mine_.delta + row * at_.stride, mine_.delta_in + row * at_.stride,
+                                 (s & 1) != 0};
       if (later > 0) backward_step<C, T>(at_, w_.hh, units_, later, step, true);
       if (n > later) backward_step<C, T>(at_, w_.hh, units_, n - later, step.from(later, at_.Hp, at_.stride), false);
       mine_.crew.meet();

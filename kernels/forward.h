@@ -110,6 +110,7 @@ struct ForwardStep {
   T* c;                    // [n, Hp] in and out
   T* const* save;          // [n] or null: inference
   const T *const *keep_h, *const *keep_c;  // [n] rows of zoneout, or null
+  bool odd;  // every second step goes through W from its end, which the step before has left in the caches
 };
 
 // One step of n rows for some vectors of units.  A block holds all gates of some vectors of units: the product leaves
@@ -117,7 +118,7 @@ struct ForwardStep {
 template <class C, class T, bool zoned>
 void forward_rows(const Layout<C, T>& at, const ForwardWeights<T>& w, Columns units, Index n, const ForwardStep<T>& step) {
   constexpr int G = C::gates, group = units_per_group<C> * G;
-  row_groups<T, group>(n, {units.first * G, units.last * G}, [&](Index vector, auto vectors, int most, auto product) {
+  row_groups<T, group>(n, {units.first * G, units.last * G}, step.odd, [&](Index vector, auto vectors, int most, auto product) {
     const Index column = vector * lanes<T>, unit = vector / G;
     const int count = vectors / G;
     strips(n, most, [&](Index begin, int rows) {
@@ -218,7 +219,7 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
         if (keep.c.data) mine.keep_c[i] = keep.c.at(t, rows.row[i]) + d * at.H;
       }
       forward_step<C, T>(at, w, units, n, {before, mine.after, net, mine.c, save, keep.h.data ? mine.keep_h : nullptr,
-                                           keep.c.data ? mine.keep_c : nullptr});
+                                           keep.c.data ? mine.keep_c : nullptr, (s & 1) != 0});
       if (s + 1 < rows.steps) mine.crew.meet();
       for (Index i = 0; i < n; i++) before[i] = mine.after[i];
       net += n;

@@ -225,27 +225,32 @@ ELMAN_INLINE void store_vectors(T* p, const Vec<T>* v, Vectors vectors, Index co
     for (int j = 0; j < vectors; j++) store_part(p + j * lanes<T>, v[j], count - j * lanes<T>);
 }
 
-// Covers some columns of a matrix in groups of `group` vectors: calls f(first vector, vectors, rows at once, product),
-// where product(block, rows, K, a, panel) is `multiply_tall`, or for a single row the product with several groups side
-// by side.
+// Covers some columns of a matrix in groups of `group` vectors, from the first or from the last: calls f(first vector,
+// vectors, rows at once, product), where product(block, rows, K, a, panel) is `multiply_tall`, or for a single row the
+// product with several groups side by side.
 template <class T, int group, class F>
-ELMAN_INLINE void row_groups(Index n, Columns columns, const F& f) {
-  Index done = columns.first;
-  if (n == 1)
-    strips((columns.last - columns.first) / group, sum_registers / group, [&](Index, int groups) {
-      f(done, groups * group, 1, [groups](Block<T>& block, int, Index K, PointedRows<T> a, const T* panel) {
-        multiply_row_groups<T, group, sum_registers / group>(groups, block.sums, K, a.row[0], panel);
+ELMAN_INLINE void row_groups(Index n, Columns columns, bool from_last, const F& f) {
+  constexpr int most = sum_registers / group;
+  const Index groups = (columns.last - columns.first) / group, rest = columns.first + groups * group;
+  const Index sides = n == 1 ? (groups + most - 1) / most : 0;
+  const Index pieces = (n == 1 ? sides : groups) + (rest < columns.last);
+  for (Index i = 0; i < pieces; i++) {
+    const Index piece = from_last ? pieces - 1 - i : i;
+    if (piece < sides) {
+      const Index begin = groups * piece / sides, side = groups * (piece + 1) / sides - begin;
+      f(columns.first + begin * group, int(side) * group, 1,
+        [side](Block<T>& block, int, Index K, PointedRows<T> a, const T* panel) {
+          multiply_row_groups<T, group, most>(int(side), block.sums, K, a.row[0], panel);
+        });
+    } else {
+      const Index first = n == 1 ? rest : columns.first + piece * group;
+      with_number<group>(int(columns.last - first < group ? columns.last - first : group), [&](auto vectors) {
+        f(first, vectors, tall_rows, [](Block<T>& block, int rows, Index K, PointedRows<T> a, const T* panel) {
+          multiply_tall<T, decltype(vectors){}>(block, rows, K, a, panel);
+        });
       });
-      done += groups * group;
-    });
-  const auto one = [&](Index first, int count) {
-    with_number<group>(count, [&](auto vectors) {
-      f(first, vectors, tall_rows, [](Block<T>& block, int rows, Index K, PointedRows<T> a, const T* panel) {
-        multiply_tall<T, decltype(vectors){}>(block, rows, K, a, panel);
-      });
-    });
-  };
-  panels(columns.last, group, one, done);
+    }
+  }
 }
 
 // out[row] = first + A[row] · B for rows given by pointers; `first` is one value a column (null: zeros).
@@ -254,7 +259,7 @@ ELMAN_INLINE void row_groups(Index n, Columns columns, const F& f) {
 template <class T, int group>
 void rows_times_panels(Index n, Index K, PointedRows<T> a, const T* b, Index width, Columns columns, const T* first,
                        T* const* out) {
-  row_groups<T, group>(n, columns, [&](Index vector, auto vectors, int most, auto product) {
+  row_groups<T, group>(n, columns, false, [&](Index vector, auto vectors, int most, auto product) {
     const Index column = vector * lanes<T>;
     Vec<T> start[sum_registers];
     for (int j = 0; j < vectors; j++) start[j] = first ? load(first + column + j * lanes<T>) : zeros<T>();

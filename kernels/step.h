@@ -30,7 +30,7 @@ struct StepScratch {
 // Some vectors of units of streams [first, last), at most step_rows of them.
 template <class C, class T>
 void step_streams(const StepCall<T>& call, const Layout<C, T>& at, const ForwardWeights<T>& w, Columns units, Index first,
-                  Index last, const StepScratch<T>& mine) {
+                  Index last, bool odd, const StepScratch<T>& mine) {
   constexpr int G = C::gates;
   const Index n = last - first;
   const Units own = Units::of<T>(units, at.H);
@@ -45,7 +45,7 @@ void step_streams(const StepCall<T>& call, const Layout<C, T>& at, const Forward
   if (call.x)
     rows_times_panels<T, units_per_group<C> * G>(n, at.I, {mine.x}, w.ih, at.width, {units.first * G, units.last * G},
                                                  w.bias, mine.nets);
-  forward_step<C, T>(at, w, units, n, {mine.before, mine.after, mine.nets, mine.c, nullptr, nullptr, nullptr});
+  forward_step<C, T>(at, w, units, n, {mine.before, mine.after, mine.nets, mine.c, nullptr, nullptr, nullptr, odd});
   if (C::has_cell)
     for (Index i = 0; i < n; i++)
       copy(call.c_n + (first + i) * at.H + own.first, mine.c + i * at.Hp + own.first, own.count);
@@ -69,8 +69,10 @@ void step(const StepCall<T>& call) {
     StepScratch<T>(measure, rows, at.stride, at.Hp);
     Arena memory(static_cast<char*>(scratch(std::size_t(measure.used()) + 64)));
     const StepScratch<T> mine(memory, rows, at.stride, at.Hp);
+    static thread_local bool odd = false;
+    odd = !odd;
     strips(count, int(step_rows), [&](Index first, int n) {
-      step_streams<C, T>(call, at, w, units, streams.first + first, streams.first + first + n, mine);
+      step_streams<C, T>(call, at, w, units, streams.first + first, streams.first + first + n, odd, mine);
     });
   });
 }
