@@ -213,8 +213,8 @@ def test_only_the_gradients_that_are_needed_are_computed(kind, frozen, monkeypat
     generator = torch.Generator().manual_seed(9)
     cotangents = [torch.randn(o.shape, generator=generator, dtype=torch.float64).float() for o in outputs]
     computed = []
-    run_backward = operators.run_layer_backward
-    monkeypatch.setattr(operators, "run_layer_backward", lambda *a: computed.extend(run_backward(*a)) or computed)
+    run_backward = operators.call_layer_backward
+    monkeypatch.setattr(operators, "call_layer_backward", lambda *a: computed.extend(run_backward(*a)) or computed)
     torch.autograd.backward(outputs, cotangents)
     assert len(computed) == sum(leaf.requires_grad for leaf in leaves.values())
     for name, leaf in leaves.items():

@@ -224,7 +224,7 @@ def layer(
         return fallback.forward(cell, x, lengths, state, weights, zoneout)
     if torch.is_grad_enabled() and _needs_gradients(x, state, weights):
         return operators.differentiable_layer(cell, batch_first, lengths, zoneout, x, h0, c0, *weights)
-    return tuple(operators.run_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *zoneout))
+    return tuple(operators.call_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *zoneout))
 
 
 def as_vectors(x: Tensor, input_size: int, dtype: torch.dtype) -> Tensor:
