@@ -3,8 +3,6 @@
     python benchmarks/language_model.py              # lstm, gru, rnn; 90s and 3m; 3 seeds
     python benchmarks/language_model.py --cells lstm --times 90s --seeds 0 --engines elman,torch
 
-The variable is what the command line sets: without it torch's idle threads spin on the cores that the kernels need.
-
 nanoGPT's split: the first nine tenths of tiny Shakespeare to learn, the whole last tenth to measure, by two protocols:
 the state carried over the whole text, and blocks of 64 from an empty context.  All hyperparameters are the command
 line's defaults for the budget.  The engines take turns, seed by seed, so that a drift of the machine hits both.

@@ -3,8 +3,6 @@
     python benchmarks/training_step.py
     python benchmarks/training_step.py --cell gru --time 3m      # defaults of that cell and budget
 
-The variable is what the command line sets: without it torch's idle threads spin on the cores that the kernels need.
-
 The real training loop runs for --seconds with a stop-watch around each of its parts.  `kernels` are the native calls
 alone; what Python, autograd and torch's operators cost around them stands under the other names.
 """
