@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from elman.models import ENCODERS, ClassifierNetwork
-from elman.models.classifier import POOLINGS
+from elman.models.bag import Letters
+from elman.models.classifier import POOLINGS, ClassifierMasks
 
 T, N, V, C, K = 9, 4, 11, 3, 5
 LENGTHS = [9, 4, 0, 1]
@@ -101,23 +102,55 @@ def test_the_pooling_by_a_loop(pooling: str, bidirectional: bool, close: Callabl
 
 def test_the_bag_by_a_loop(close: Callable[..., float]) -> None:
     made, x = network(ngrams=3), tokens()
-    counts = torch.randint(0, 5, made.rarity.shape, generator=torch.Generator().manual_seed(4))
-    made.weigh(counts, total=10)
-    assert made.rarity.min() == 0
-    assert made.rarity[counts == 4].tolist() == pytest.approx([1 + math.log(11 / 5)] * int((counts == 4).sum()))
+    bag = made.bag
+    assert bag is not None
+    counts = torch.randint(0, 5, bag.rarity.shape, generator=torch.Generator().manual_seed(4))
+    bag.weigh(counts, total=10)
+    assert bag.rarity.min() == 0
+    assert bag.rarity[counts == 4].tolist() == pytest.approx([1 + math.log(11 / 5)] * int((counts == 4).sum()))
     with torch.no_grad():
         for parameter in [*made.encoder.parameters(), *made.output.parameters()]:
             parameter.zero_()
-    logits, _ = made(x, LENGTHS)
+    spelled = letters()
+    plain, _ = made(x, LENGTHS)
+    logits, _ = made(x, LENGTHS, letters=spelled)
+    inside = spelled.hashes.split(spelled.counts.tolist())
     for row, length in enumerate(LENGTHS):
         places: list[int] = []
         for t in range(length):
             for n in (1, 2, 3):
                 gram = [int(x[i, row]) if i >= 0 else -1 for i in range(t - n + 1, t + 1)]
                 places.append(gram[0] if n == 1 else hashed(gram))
-        rarity = made.rarity[places]
-        total = 3 * (rarity @ made.bag.weight[places]) / max(1e-6, rarity.square().sum()) ** 0.5  # type: ignore[union-attr]
-        close(logits[row], total, "value", f"row {row}")
+        rarity = bag.rarity[places]
+        total, norm = rarity @ bag.weight[places], rarity.square().sum()
+        close(plain[row], 3 * total / max(1e-6, norm) ** 0.5, "value", f"row {row}")
+        for hash in inside[row].tolist():
+            place = V + hash % 64
+            total = total + 0.5 * bag.rarity[place] * bag.weight[place]
+            norm = norm + (0.5 * bag.rarity[place]) ** 2
+        close(logits[row], 3 * total / max(1e-6, norm) ** 0.5, "value", f"row {row} with letters")
+
+
+def letters() -> Letters:
+    hashes = torch.randint(0, 1 << 24, (8,), generator=torch.Generator().manual_seed(5))
+    return Letters(hashes, torch.tensor([5, 2, 0, 1]))
+
+
+def test_letters_come_in_parts_and_in_any_batch(close: Callable[..., float]) -> None:
+    made, x, spelled = network(), tokens(), letters()
+    whole, _ = made(x, letters=spelled)
+    first = Letters(spelled.hashes[[0, 1, 5]], torch.tensor([2, 1, 0, 0]))
+    rest = Letters(spelled.hashes[[2, 3, 4, 6, 7]], torch.tensor([3, 1, 0, 1]))
+    _, state = made(x[:3], letters=first)
+    close(made(x[3:], state=state, letters=rest)[0], whole, "value")
+    for row, hashes in enumerate(spelled.hashes.split(spelled.counts.tolist())):
+        alone = Letters(hashes, torch.tensor([len(hashes)]))
+        close(made(x[:, row : row + 1], letters=alone)[0], whole[row : row + 1], "value", f"row {row}")
+        state = made.initial_state(1)
+        for t in range(T):
+            one = alone if t == 4 else Letters(hashes[:0], torch.tensor([0]))
+            logits, state = made.step(x[t, row : row + 1], state, one)
+        close(logits, whole[row : row + 1], "value", f"row {row}, step by step")
 
 
 def hashed(gram: list[int]) -> int:
@@ -170,12 +203,28 @@ def test_masks_blank_what_they_say(close: Callable[..., float]) -> None:
     assert {*masks.inputs.unique().tolist()} == {0.0, 2.0}  # type: ignore[union-attr]
     assert 0 < masks.tokens.double().mean() < 1  # type: ignore[union-attr]
     again = made.masks(T, N, torch.Generator().manual_seed(3))
-    assert all(torch.equal(a, b) for a, b in zip(masks, again, strict=True) if a is not None)
-    only = masks._replace(inputs=None, outputs=None, grams=None)
+    drawn = [[*some[:3], *some.bag] for some in (masks, again)]  # type: ignore[misc]
+    assert all(torch.equal(a, b) for a, b in zip(*drawn, strict=True))
+    only = masks._replace(inputs=None, outputs=None, bag=None)
     made_plain = network(ngrams=0)
     changed = x.masked_fill(masks.tokens, 0)  # type: ignore[arg-type]
     close(made_plain(x, masks=only)[0], made_plain(changed)[0], "value")
     assert all(mask is None for mask in network().masks(T, N))
+
+
+def test_what_the_bag_leaves_out_is_as_if_it_were_not_there(close: Callable[..., float]) -> None:
+    made, x, spelled = network(dropout=0.5), tokens(), letters()
+    bag = made.masks(T, N, torch.Generator().manual_seed(6), spelled).bag
+    assert bag is not None
+    assert bag.letters.shape == (8,)
+    grams = torch.zeros_like(bag.grams)
+    left = Letters(
+        spelled.hashes[~bag.letters],
+        torch.stack([(~part).sum() for part in bag.letters.split(spelled.counts.tolist())]),
+    )
+    one = made(x, letters=spelled, masks=ClassifierMasks(bag=bag._replace(grams=grams)))
+    close(one[0], made(x, letters=left)[0], "value")
+    assert (made(x, masks=ClassifierMasks(bag=bag))[0] - made(x)[0]).abs().min() > 0
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,12 @@ def test_a_batch_holds_the_tokens_of_its_rows() -> None:
     for column, text in enumerate((texts[0], texts[2], texts[3])):
         steps = batch[: int(lengths[column]), column]
         assert data.coding.lexicon.tokens(steps) == text.split()
-        assert steps.tolist() == data.coding.encode(text).tolist()
+    letters = data.rows.letters(np.array([0, 2, 3]))
+    assert letters is not None
+    assert letters.counts.tolist() == [6, 0, 9]  # of <a> two of two letters, one of three
+    ab = letters.hashes.tolist()
+    assert ab[6:9] == ab[9:12] == ab[3:6]
+    assert ab[12:] == ab[:3]
     cut, lengths = data.rows.batch(np.array([0, 3]), longest=1)
     assert torch.equal(cut, batch[:1, [0, 2]])
     assert lengths.tolist() == [1, 1]
@@ -58,7 +63,7 @@ def test_only_rows_that_are_learnt_make_the_vocabulary() -> None:
     assert data.coding is not None
     known = {token for token in data.coding.lexicon if token.startswith("word")}
     assert known == {texts[row] for row in data.learning}
-    assert [data.coding.encode(texts[row]).tolist() for row in data.judging] == [[0]] * 5
+    assert [data.rows.batch(np.array([row]))[0].tolist() for row in data.judging] == [[[0]]] * 5
 
 
 def test_channels_have_the_units_of_the_rows_that_are_learnt() -> None:

@@ -5,6 +5,8 @@
 (3, [3, 0, 2], [1, 5])
 >>> rows.padded([2, 0], fill=-1).T.tolist()  # (T, N), shown row by row
 [[1, 5, -1], [3, 1, 4]]
+>>> rows.joined([2, 0]).tolist()
+[1, 5, 3, 1, 4]
 """
 
 import tempfile
@@ -114,6 +116,14 @@ class Ragged:
         """The steps of one row, (T, …), not copied."""
         start = self._starts[row]
         return self.values[start : start + self.lengths[row]]
+
+    def joined(self, rows: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The steps of some rows, one row after another, (total, …)."""
+        chosen = np.asarray(rows, np.int64)
+        lengths = self.lengths[chosen]
+        gaps = self._starts[chosen] - (np.cumsum(lengths) - lengths)  # from where a step comes to where it stands
+        steps: npt.NDArray[Any] = self.values[np.repeat(gaps, lengths) + np.arange(lengths.sum())]
+        return steps
 
     def padded(self, rows: Sequence[int] | npt.NDArray[Any], fill: float = 0) -> Tensor:
         """Some rows as a batch.

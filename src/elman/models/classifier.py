@@ -5,10 +5,10 @@
     token → embedding ┐
                       ├→ encoder → h_1 … h_T → last, mean or max over time → linear ┐
     C channels ───────┘                                                             ├→ logits
-    n-grams of tokens → one weight for each class, summed: a bag, blind beyond n ───┘
+    n-grams of tokens and letters → one weight for each class, summed: a bag ───────┘
 
-The bag is a linear classifier over hashed n-grams, as a second path to the logits; without it (``ngrams=0``) the
-network is the encoder alone.
+The bag (`elman.models.bag`) is a linear classifier over hashed n-grams, as a second path to the logits; without it
+(``ngrams=0``) the network is the encoder alone.
 
 Letters: T time, N batch, C channels, E embedding, H hidden, D directions, K classes, V vocabulary, B buckets.
 """
@@ -16,12 +16,12 @@ Letters: T time, N batch, C channels, E embedding, H hidden, D directions, K cla
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.layers import initialise, last_output
 from elman.layers.checks import as_lengths, check_lengths
 from elman.layers.stack import Lengths
+from elman.models.bag import Bag, BagMasks, Letters
 from elman.models.encoders import Encoder, EncoderState
 from elman.models.language_model import CELLS
 
@@ -30,8 +30,6 @@ __all__ = ["POOLINGS", "ClassifierMasks", "ClassifierNetwork", "ClassifierState"
 POOLINGS = ("last", "mean", "max")
 """What becomes of the hidden vectors of all steps, by the name that ``pooling=`` and ``--pooling`` take."""
 
-_MULTIPLIER = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed number: Fibonacci hashing (Knuth)
-_TOP_BITS = 40  # of the 64 are the hash: a table has less than 2²³ buckets
 _ALPHABET = 512  # tokens: of more of them some are seldom seen, and a first vector of full length would be noise
 _LOWEST = -torch.finfo(torch.float32).max  # no hidden value is as low: a maximum over nothing so far
 
@@ -62,8 +60,8 @@ class ClassifierMasks(NamedTuple):
     """(1, N, E or C) factors of each step's vector."""
     outputs: Tensor | None = None
     """(N, D·H) factors of the vector over time."""
-    grams: Tensor | None = None
-    """(T, N, n) bool: True where an n-gram is left out of the bag."""
+    bag: BagMasks | None = None
+    """True where an n-gram is left out of the bag."""
 
 
 class ClassifierNetwork(nn.Module):
@@ -87,7 +85,7 @@ class ClassifierNetwork(nn.Module):
     ngrams
         n, the longest n-grams of tokens that the bag weighs; 0: there is no bag.
     buckets
-        B, a power of 2: the n-grams of two and more tokens share so many places by a hash.
+        B, a power of 2: places that the n-grams of two and more tokens, and those of letters, share by a hash.
     bag_rate
         Factor of what the bag says: its weights learn so many times faster than the encoder's.
     dropout
@@ -103,9 +101,7 @@ class ClassifierNetwork(nn.Module):
 
     Notes
     -----
-    The bag is a linear classifier over TF-IDF vectors of length one (`weigh` sets the rarities), whose n-grams are
-    hashed as those of Joulin et al., Bag of tricks for efficient text classification, 2016; an n-gram that is there
-    twice counts twice.  A linear path beside a deep one is that of Cheng et al., Wide and deep learning, 2016.
+    A linear path beside a deep one is that of Cheng et al., Wide and deep learning for recommender systems, 2016.
     Recurrent weights start orthogonal, forget gates open.
 
     Examples
@@ -138,21 +134,19 @@ class ClassifierNetwork(nn.Module):
         word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        _check(classes, vocabulary, channels, embedding, pooling, ngrams, buckets)
+        _check(classes, vocabulary, channels, embedding, pooling, ngrams)
         self.classes, self.vocabulary, self.channels, self.pooling = classes, vocabulary, channels, pooling
         self.bag_rate = bag_rate
-        self.ngrams, self.buckets, self.dropout, self.word_dropout = ngrams, buckets, dropout, word_dropout
+        self.ngrams, self.dropout, self.word_dropout = ngrams, dropout, word_dropout
         self.embedding = nn.Embedding(vocabulary, embedding) if vocabulary else None
         self.width = embedding if vocabulary else channels
         self.encoder = Encoder(
             encoder, self.width, hidden, layers=layers, bidirectional=bidirectional, delays=delays, dilation=dilation
         )
         self.output = nn.Linear(self.encoder.output_size, classes)
-        self.bag = nn.Embedding(vocabulary + (buckets if ngrams > 1 else 0) + 1, classes) if ngrams else None
-        self.register_buffer("rarity", torch.ones(self.bag.num_embeddings if self.bag is not None else 0))
+        self.bag = Bag(classes, vocabulary, ngrams, buckets) if ngrams else None
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("scale", torch.ones(channels))
-        self.rarity: Tensor
         self.mean: Tensor
         self.scale: Tensor
         self._reset()
@@ -162,8 +156,6 @@ class ClassifierNetwork(nn.Module):
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=1.0 if self.vocabulary <= _ALPHABET else 0.1)
             self.embedding.weight[0] = 0.0  # "other" says nothing until training says what it means
-        if self.bag is not None:
-            nn.init.zeros_(self.bag.weight)
         if self.encoder.encoder in CELLS:
             initialise(self.encoder.layer, forget_bias=1.0 if self.encoder.encoder == "lstm" else None)
 
@@ -171,19 +163,6 @@ class ClassifierNetwork(nn.Module):
         """Measure each of the C channels from its `mean`, in units of its `scale`, both (C,)."""
         self.mean.copy_(mean)
         self.scale.copy_(scale)
-
-    def weigh(self, rows: Tensor, total: int) -> None:
-        """Set how rare each n-gram is: ln((1 + R) / (1 + r)) + 1 for one that is in r of R = `total` rows.
-
-        Parameters
-        ----------
-        rows
-            (V + B + 1,) r of each of the `places`.  What is in no row does not count at all.
-        total
-            R.
-        """
-        rarity = torch.log((1 + total) / (1 + rows.double())) + 1
-        self.rarity.copy_(rarity * (rows > 0))
 
     def initial_state(self, batch: int) -> ClassifierState:
         """Of N = `batch` streams of which nothing was read."""
@@ -193,29 +172,31 @@ class ClassifierNetwork(nn.Module):
             encoder=None,
             pooled=pooled.fill_(_LOWEST) if self.pooling == "max" else pooled,
             steps=whole,
-            before=torch.full((batch, max(0, self.ngrams - 1)), -1),
+            before=whole.new_empty(batch, 0) if self.bag is None else self.bag.initial(batch),
             bag=zeros(batch, self.classes),
             squares=zeros(batch),
         )
 
-    def masks(self, steps: int, batch: int, generator: torch.Generator | None = None) -> ClassifierMasks:
-        """Draw what a training step of T = `steps` and N = `batch` blanks."""
+    def masks(
+        self, steps: int, batch: int, generator: torch.Generator | None = None, letters: Letters | None = None
+    ) -> ClassifierMasks:
+        """Draw what a training step of T = `steps` and N = `batch`, with these `letters`, blanks."""
 
         def factors(*shape: int) -> Tensor | None:
             keep = 1.0 - self.dropout
             drawn = self.output.weight.new_empty(shape)
             return drawn.bernoulli_(keep, generator=generator).div_(keep) if self.dropout else None
 
-        def blanks(part: float, *shape: int) -> Tensor | None:
-            wanted = part and self.vocabulary and 0 not in shape
-            return torch.rand(shape, generator=generator) < part if wanted else None
+        def blanks(part: float, *shape: int) -> Tensor:
+            return torch.rand(shape, generator=generator) < part
 
-        return ClassifierMasks(
-            blanks(self.word_dropout, steps, batch),
-            factors(1, batch, self.width),
-            factors(batch, self.encoder.output_size),
-            blanks(self.dropout, steps, batch, self.ngrams),
-        )
+        tokens = blanks(self.word_dropout, steps, batch) if self.word_dropout and self.vocabulary else None
+        inputs, outputs = factors(1, batch, self.width), factors(batch, self.encoder.output_size)
+        bag = None
+        if self.dropout and self.ngrams:
+            grams = blanks(self.dropout, steps, batch, self.ngrams)
+            bag = BagMasks(grams, blanks(self.dropout, 0 if letters is None else len(letters.hashes)))
+        return ClassifierMasks(tokens, inputs, outputs, bag)
 
     def forward(
         self,
@@ -223,6 +204,7 @@ class ClassifierNetwork(nn.Module):
         lengths: Lengths = None,
         state: ClassifierState | None = None,
         masks: ClassifierMasks | None = None,
+        letters: Letters | None = None,
     ) -> tuple[Tensor, ClassifierState]:
         """Read N sequences, or, of one direction, the next part of each.
 
@@ -236,6 +218,8 @@ class ClassifierNetwork(nn.Module):
             What was read before: what the last call returned, or None.
         masks
             From `masks`, to train with dropout.
+        letters
+            The n-grams of letters inside these tokens, for the bag; None: it has none.
 
         Returns
         -------
@@ -256,12 +240,12 @@ class ClassifierNetwork(nn.Module):
         masks = masks or ClassifierMasks()
         state = state or self.initial_state(N)
         outputs, encoded = self.encoder(self._vectors(input, masks), state.encoder, rows)
-        bag, squares, before = self._read_bag(input, rows, state, masks)
+        bag, squares, before = self._read_bag(input, rows, state, letters, masks.bag)
         steps = state.steps + rows
         after = ClassifierState(encoded, self._pool(outputs, rows, state.pooled), steps, before, bag, squares)
         return self._logits(after, masks), after
 
-    def step(self, x: Tensor, state: ClassifierState) -> tuple[Tensor, ClassifierState]:
+    def step(self, x: Tensor, state: ClassifierState, letters: Letters | None = None) -> tuple[Tensor, ClassifierState]:
         """Read one step of each of N streams, (N,) or (N, C): the logits (N, K) so far, and the state after it.
 
         Raises
@@ -271,7 +255,7 @@ class ClassifierNetwork(nn.Module):
         """
         if self.encoder.bidirectional:
             raise ValueError("a bidirectional network has no step: its second direction begins where the stream ends")
-        return self(x.unsqueeze(0), state=state)  # type: ignore[no-any-return]
+        return self(x.unsqueeze(0), state=state, letters=letters)  # type: ignore[no-any-return]
 
     def _vectors(self, input: Tensor, masks: ClassifierMasks) -> Tensor:
         """What the encoder reads, (T, N, E or C)."""
@@ -298,40 +282,13 @@ class ClassifierNetwork(nn.Module):
         return torch.where((lengths > 0).unsqueeze(1), last, pooled)
 
     def _read_bag(
-        self, input: Tensor, lengths: Tensor, state: ClassifierState, masks: ClassifierMasks
+        self, input: Tensor, lengths: Tensor, state: ClassifierState, letters: Letters | None, masks: BagMasks | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The sums of the n-grams' weights and of their squared rarities, and the last n - 1 tokens."""
+        """What the bag has said so far, the sums of squared rarities, and the last n - 1 tokens."""
         if self.bag is None or not len(input):
             return state.bag, state.squares, state.before
-        places = self.places(input, lengths, state.before)
-        if masks.grams is not None:
-            places = places.masked_fill(masks.grams.transpose(0, 1).reshape(places.shape), len(self.rarity) - 1)
-        rarity = self.rarity[places].masked_fill(places == len(self.rarity) - 1, 0.0)
-        weights = F.embedding_bag(places, self.bag.weight, mode="sum", per_sample_weights=rarity)
-        ends = lengths + torch.arange(self.ngrams - 1).unsqueeze(1)  # of the last n - 1 tokens of each row
-        before = torch.cat((state.before.T, input)).gather(0, ends).T
-        return state.bag + weights, state.squares + rarity.square().sum(1), before
-
-    def places(self, input: Tensor, lengths: Tensor, before: Tensor) -> Tensor:
-        """Where the n-grams of tokens (T, N) stand in the table of the bag: (N, T·n), the last place for none.
-
-        `before` (N, n - 1) are the tokens before the first step, -1 where there are none.
-        """
-        (T, N), n = input.shape, self.ngrams
-        read = torch.cat((before.T, input))  # (n - 1 + T, N)
-        found = torch.stack([input, *(self._hashed(read, length) for length in range(2, n + 1))], 2)  # (T, N, n)
-        beyond = (torch.arange(T).unsqueeze(1) >= lengths).unsqueeze(2)
-        return found.masked_fill(beyond, len(self.rarity) - 1).transpose(0, 1).reshape(N, T * n)
-
-    def _hashed(self, read: Tensor, length: int) -> Tensor:
-        """The places in the table of the n-grams of one length that end at each step, (T, N)."""
-        T = len(read) - self.ngrams + 1
-        code = torch.full_like(read[:T], length)
-        for back in range(length):
-            start = len(read) - T - back
-            code = (code + read[start : start + T] + 2) * _MULTIPLIER
-            code = code ^ (code >> 29)
-        return self.vocabulary + ((code * _MULTIPLIER >> _TOP_BITS) & (self.buckets - 1))
+        sums, squares, before = self.bag(input, lengths, state.before, letters, masks)
+        return state.bag + sums, state.squares + squares, before
 
     def _logits(self, state: ClassifierState, masks: ClassifierMasks) -> Tensor:
         some = (state.steps > 0).unsqueeze(1)
@@ -356,9 +313,7 @@ def _described(input: Tensor) -> str:
     return f"{str(input.dtype).removeprefix('torch.')} {tuple(input.shape)}"
 
 
-def _check(
-    classes: int, vocabulary: int, channels: int, embedding: int, pooling: str, ngrams: int, buckets: int
-) -> None:
+def _check(classes: int, vocabulary: int, channels: int, embedding: int, pooling: str, ngrams: int) -> None:
     if (vocabulary > 0) == (channels > 0):
         raise ValueError(f"vocabulary is {vocabulary} and channels {channels}; expected one of them to be more than 0")
     for name, size, least in (("classes", classes, 1), ("embedding", embedding, 1), ("ngrams", ngrams, 0)):
@@ -368,5 +323,3 @@ def _check(
         raise ValueError(f"pooling is {pooling!r}, expected one of {', '.join(POOLINGS)}")
     if ngrams and channels:
         raise ValueError(f"ngrams is {ngrams}, but sequences of vectors have none")
-    if not 0 < buckets < 1 << (63 - _TOP_BITS) or buckets & (buckets - 1):
-        raise ValueError(f"buckets is {buckets}, expected a power of 2 below 2 ** {63 - _TOP_BITS}")

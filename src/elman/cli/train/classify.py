@@ -146,6 +146,16 @@ def train_classifier(
             show_default=_AUTO,
         ),
     ] = None,
+    letters: Annotated[
+        int | None,
+        flag(
+            metavar="N",
+            panel=NETWORK,
+            parser=whole,
+            help="Longest n-grams of letters inside a word for the bag; 0: none.",
+            show_default=_AUTO,
+        ),
+    ] = None,
     dropout: Annotated[
         float | None,
         flag(metavar="P", panel=NETWORK, parser=number, help="Part of the numbers to blank.", show_default=_AUTO),
@@ -177,6 +187,7 @@ def train_classifier(
         embedding=embedding,
         pooling=pooling,
         ngrams=ngrams,
+        letters=letters,
         vocabulary=vocabulary,
         class_weights=class_weights,
         dropout=dropout,

@@ -28,6 +28,8 @@ from elman.tasks.training import Progress
 
 __all__ = ["Classifier"]
 
+_FIRST = np.zeros(1, np.int64)  # of rows
+
 Ranking = list[tuple[str, float]]  # labels with their probabilities, falling
 
 
@@ -60,9 +62,11 @@ class Classifier(LearningTask):
         E, width of a token's vector.
     pooling
         What becomes of the vectors of all steps: ``last``, ``mean`` or ``max``.  None: max; of feed-forward mean.
-    ngrams, buckets, bag_rate
-        n: beside the encoder a linear bag of n-grams, up to so many tokens long, has a say; 0: it has none.  Places
-        that those of two and more tokens share by a hash.  How many times faster than the encoder the bag learns.
+    ngrams, letters, buckets, bag_rate
+        n: beside the encoder a linear bag of n-grams, up to so many tokens long, has a say; 0: it has none.  Letters of
+        the longest n-grams inside a token that the bag weighs too: None: 6 of words, which it then knows by their
+        parts, 0 of other tokens.  Places that these and those of two and more tokens share by a hash.  How many times
+        faster than the encoder the bag learns.
     vocabulary
         Entries of the table of tokens at most.
     class_weights
@@ -125,6 +129,7 @@ class Classifier(LearningTask):
         embedding: int | None = None,
         pooling: str | None = None,
         ngrams: int | None = None,
+        letters: int | None = None,
         buckets: int | None = None,
         bag_rate: float | None = None,
         vocabulary: int | None = None,
@@ -153,6 +158,7 @@ class Classifier(LearningTask):
             embedding=embedding,
             pooling=pooling,
             ngrams=ngrams,
+            letters=letters,
             buckets=buckets,
             bag_rate=bag_rate,
             vocabulary=vocabulary,
@@ -376,11 +382,10 @@ class Classifier(LearningTask):
                 "a bidirectional model cannot follow a stream: its second direction begins at the end; "
                 "train one with bidirectional=False"
             )
-        if parts.coding is not None:
-            tokens = torch.from_numpy(parts.coding.encode(piece).astype(np.int64))
-        else:
-            tokens = torch.from_numpy(as_series(np.atleast_2d(piece), "piece"))
-        logits, state = parts.network(tokens.unsqueeze(1), state=state)
+        whole = [piece] if parts.coding is not None else [as_series(np.atleast_2d(piece), "piece")]
+        rows = rows_to_predict(whole, parts.coding, parts.network.channels)
+        steps, _ = rows.batch(_FIRST)
+        logits, state = parts.network(steps, state=state, letters=rows.letters(_FIRST))
         return parts.ranking(self._chances(logits).numpy()[0], self._top(top)), state
 
     def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elman.data import Lexicon, normalise, split
+from elman.data import Lexicon, Ragged, normalise, split
+from elman.data.spelling import letter_grams
 from elman.data.subwords import Subwords
 
-__all__ = ["TOKENS", "Coding", "Cutter", "kind_of_texts"]
+__all__ = ["TOKENS", "Coding", "Cutter", "Forms", "kind_of_texts"]
 
 TOKENS = ("chars", "bytes", "words", "segments", "subwords")
 """What a text is cut into, by the name that ``tokens=`` and ``--tokens`` take."""
@@ -59,17 +60,40 @@ class Cutter:
         return tokens
 
 
+class Forms:
+    """The different tokens of some texts, numbered from 1 as they come; 0 is for what is none."""
+
+    def __init__(self, cutter: Cutter) -> None:
+        self._cutter = cutter
+        self._numbers: dict[str, int] = {}
+
+    def read(self, text: str) -> npt.NDArray[np.int32]:
+        """The numbers of a text's tokens, (T,)."""
+        number = self._numbers
+        return np.fromiter((number.setdefault(t, len(number) + 1) for t in self._cutter.cut(text)), np.int32)
+
+    @property
+    def tokens(self) -> list[str]:
+        """That with number 1, with number 2, …"""
+        return list(self._numbers)
+
+
 @dataclass(frozen=True)
 class Coding:
     """A cutter and the table of the tokens that it finds."""
 
     cutter: Cutter
     lexicon: Lexicon
+    letters: int
+    """Of the longest n-grams of letters inside a token that the bag weighs; 0: it weighs none."""
 
-    def encode(self, text: str) -> npt.NDArray[np.int32]:
-        """The indices of a text's tokens, (T,); 0 for unknown ones."""
-        indices: npt.NDArray[np.int32] = self.lexicon.indices(self.cutter.cut(text)).numpy().astype(np.int32)
-        return indices
+    def table(self, forms: Forms) -> npt.NDArray[np.int64]:
+        """The index in the lexicon of each form, 0 of an unknown one."""
+        return np.array([0, *(self.lexicon[token] for token in forms.tokens)], np.int64)
+
+    def spelling(self, forms: Forms) -> Ragged | None:
+        """The n-grams of letters of each form, if they are looked at."""
+        return letter_grams(["", *forms.tokens], self.letters) if self.letters else None
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; `from_dict` reads it back."""
@@ -79,10 +103,12 @@ class Coding:
             "lowercase": self.cutter.lowercase,
             "subwords": subwords.to_json() if subwords is not None else None,
             "lexicon": self.lexicon.to_dict(),
+            "letters": self.letters,
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Coding":
         """The inverse of `to_dict`; KeyError, TypeError or ValueError if `values` is something else."""
         subwords = None if values["subwords"] is None else Subwords(values["subwords"])
-        return cls(Cutter(values["kind"], values["lowercase"], subwords), Lexicon.from_dict(values["lexicon"]))
+        cutter, lexicon = Cutter(values["kind"], values["lowercase"], subwords), Lexicon.from_dict(values["lexicon"])
+        return cls(cutter, lexicon, values["letters"])

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from elman.data import Lexicon, Ragged
 from elman.data.labelled import Labelled
 from elman.data.subwords import Subwords
-from elman.tasks.classification.coding import Coding, Cutter, kind_of_texts
-from elman.tasks.classification.defaults import LARGEST_VOCABULARY
+from elman.tasks.classification.coding import Coding, Cutter, Forms, kind_of_texts
+from elman.tasks.classification.defaults import LARGEST_VOCABULARY, letters_for
 from elman.tasks.classification.reading import as_rows, checked_series, code_rows, number_of_labels
 from elman.tasks.classification.rows import Rows, TrainingRows
 from elman.tasks.classification.settings import ClassifierHyperparameters
@@ -53,8 +53,10 @@ def read_training_rows(
         learning = np.setdiff1d(learning, judging)
     coding = None
     if cutter is not None:
-        coding, table = collector.coding(cutter, rows.inputs, learning, given.vocabulary)
-        rows = Rows(rows.inputs, rows.labels, table)
+        letters = letters_for(cutter.kind, given.ngrams) if given.letters is None else given.letters
+        coding = Coding(cutter, collector.lexicon(cutter, rows.inputs, learning, given.vocabulary), letters)
+        assert collector.forms is not None
+        rows = Rows(rows.inputs, rows.labels, coding.table(collector.forms), coding.spelling(collector.forms))
     if validation is None:
         return TrainingRows(rows, learning, rows, judging, labels, several, coding)
     channels = rows.inputs.values.shape[1] if cutter is None else 0
@@ -70,14 +72,14 @@ class _Collector:
     """Collects rows in one pass: tokens and labels get numbers as they come, and their final ones afterwards."""
 
     def __init__(self, cutter: Cutter | None, several: bool | None) -> None:
-        self._cutter, self._several = cutter, several
-        self._tokens: dict[str, int] = {}
+        self._several = several
+        self.forms = None if cutter is None else Forms(cutter)
         self._labels: dict[str, int] = {}
         self._numbers, self._counts = array("i"), array("i")  # of the labels of all rows, and how many of each
         self._without = ""  # place of the first row without a label
 
     def collect(self, reading: Iterator[Labelled]) -> Rows:
-        if self._cutter is not None:
+        if self.forms is not None:
             inputs = Ragged.collect(self._coded(reading))
         else:
             head, channels = _first_of_some_steps(reading)
@@ -100,26 +102,25 @@ class _Collector:
         final[[self._labels[label] for label in labels]] = np.arange(len(labels))
         return labels, Rows(rows.inputs, Ragged(final[rows.labels.values], rows.labels.lengths)), several
 
-    def coding(self, cutter: Cutter, inputs: Ragged, learning: Indices, most: int | None) -> tuple[Coding, Indices]:
-        """The lexicon of the rows to learn from, and the table from the numbers of `collect` to its indices."""
-        counts = np.zeros(len(self._tokens) + 1, np.int64)
+    def lexicon(self, cutter: Cutter, inputs: Ragged, learning: Indices, most: int | None) -> Lexicon:
+        """Of the rows to learn from."""
+        assert self.forms is not None
+        tokens = self.forms.tokens
+        counts = np.zeros(len(tokens) + 1, np.int64)
         for start in range(0, len(learning), 1 << 14):
             part = [inputs[row] for row in learning[start : start + (1 << 14)]]
             counts += np.bincount(np.concatenate(part), minlength=len(counts))
-        tokens = list(self._tokens)
         rare = 2 if cutter.kind in ("words", "segments") and len(learning) > 1000 else 1
         seen = {token: int(count) for token, count in zip(tokens, counts[1:], strict=True) if count}
-        lexicon = Lexicon.from_counts(seen, min_count=rare, max_size=most or LARGEST_VOCABULARY)
-        return Coding(cutter, lexicon), np.array([0, *(lexicon[token] for token in tokens)], np.int64)
+        return Lexicon.from_counts(seen, min_count=rare, max_size=most or LARGEST_VOCABULARY)
 
     def _coded(self, reading: Iterable[Labelled]) -> Iterator[npt.NDArray[np.int32]]:
-        assert self._cutter is not None
-        number = self._tokens
+        assert self.forms is not None
         for row in reading:
             self._take_labels(row)
             if row.text is None:
                 raise ValueError(f"{row.place}: a series, expected a text as in the first row")
-            yield np.fromiter((number.setdefault(t, len(number) + 1) for t in self._cutter.cut(row.text)), np.int32)
+            yield self.forms.read(row.text)
 
     def _measured(self, reading: Iterable[Labelled], channels: int) -> Iterator[npt.NDArray[np.float32]]:
         for row in reading:

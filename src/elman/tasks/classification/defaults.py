@@ -5,7 +5,7 @@ docs/classification.md says on which data the numbers were found.
 
 from dataclasses import dataclass
 
-__all__ = ["LARGEST_VOCABULARY", "ClassifierChoice", "Size", "defaults_for"]
+__all__ = ["LARGEST_VOCABULARY", "ClassifierChoice", "Size", "defaults_for", "letters_for"]
 
 LARGEST_VOCABULARY = 50_000
 """Entries of the table of tokens at most, if nothing is said."""
@@ -36,7 +36,7 @@ class ClassifierChoice:
     passes: int  # over the rows, of a timed run at most
     learning_rate: float
     batch: int = 32  # N, rows of a training step
-    buckets: int = 1 << 18  # places that n-grams of two and more tokens share
+    buckets: int = 1 << 18  # places that n-grams of two and more tokens, and those of letters, share
     vocabulary: int = LARGEST_VOCABULARY
     smoothing: float = 0.0
     longest: int = 1024  # steps of a row that training reads
@@ -45,6 +45,11 @@ class ClassifierChoice:
 _ALPHABET = 512  # tokens: fewer are letters
 _LARGEST_BAG = 1 << 22  # weights of it, buckets times classes: each step of the optimiser touches them all
 _FEWEST_STEPS = 25  # of a pass over few rows, which are cut into smaller batches
+
+
+def letters_for(tokens: str | None, ngrams: int | None) -> int:
+    """How many letters the n-grams inside a token have at most: of words 6, with the marks of their ends; else 0."""
+    return 6 if tokens == "words" and ngrams != 0 else 0
 
 
 def defaults_for(size: Size, tokens: str | None) -> ClassifierChoice:
@@ -62,6 +67,8 @@ def defaults_for(size: Size, tokens: str | None) -> ClassifierChoice:
         choice = ClassifierChoice(96, 32, 4, 1.0, 0.3, 0.0, 12, 4e-3, batch=64)
     elif tokens in ("chars", "bytes"):
         choice = ClassifierChoice(64, 64, 2, 15.0, 0.4, 0.1, 5, 2e-3, batch=64, buckets=1 << 20)
+    elif tokens == "words":
+        choice = ClassifierChoice(64, 64, 2, 7.0, 0.6, 0.5, 7, 2e-3)
     else:
         choice = ClassifierChoice(64, 64, 2, 15.0, 0.5, 0.3, 7, 2e-3)
     buckets = choice.buckets

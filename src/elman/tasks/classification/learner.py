@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.data import Buckets
+from elman.models.bag import Bag
 from elman.models.classifier import ClassifierNetwork
 from elman.tasks.batch_learner import BatchLearner, Score
 from elman.tasks.classification.rows import Rows, TrainingRows
@@ -53,8 +54,8 @@ def network_for(data: TrainingRows, settings: ClassifierSettings, seed: int) -> 
     """A new network of the sizes of the data; channels are measured in the units of the rows to learn from."""
     if data.coding is not None:
         network = settings.new_network(len(data.labels), len(data.coding.lexicon), 0, seed)
-        if settings.ngrams:
-            _weigh(network, data, settings.longest)
+        if network.bag is not None:
+            _weigh(network.bag, data, settings.longest)
         return network
     mean, scale = data.units()
     network = settings.new_network(len(data.labels), 0, len(mean), seed)
@@ -62,17 +63,19 @@ def network_for(data: TrainingRows, settings: ClassifierSettings, seed: int) -> 
     return network
 
 
-def _weigh(network: ClassifierNetwork, data: TrainingRows, longest: int) -> None:
+def _weigh(bag: Bag, data: TrainingRows, longest: int) -> None:
     """Count in how many of the rows to learn from each n-gram is."""
-    rows, learning = torch.zeros(len(network.rarity), dtype=torch.int64), data.learning
+    learning, rows = data.learning, torch.zeros(len(bag.rarity), dtype=torch.int64)
     for numbers in Buckets(data.rows.inputs.lengths[learning], rows=_JUDGED_AT_ONCE, steps=_STEPS).once():
         batch, lengths = data.rows.batch(learning[numbers], longest)
         if len(batch):
-            before = network.initial_state(len(numbers)).before
-            places = network.places(batch, lengths, before).sort(1).values
-            first = torch.cat((torch.ones_like(places[:, :1], dtype=torch.bool), places[:, 1:] != places[:, :-1]), 1)
-            rows += torch.bincount(places[first], minlength=len(rows))
-    network.weigh(rows, len(learning))
+            places = bag.places(batch, lengths, bag.initial(len(numbers)))
+            found = [torch.arange(len(numbers)).unsqueeze(1) * len(rows) + places]
+            if (letters := data.rows.letters(learning[numbers], longest)) is not None:
+                found.append(torch.repeat_interleave(letters.counts) * len(rows) + bag.letter_places(letters.hashes))
+            once = np.unique(torch.cat([part.flatten() for part in found]).numpy()) % len(rows)
+            rows += torch.from_numpy(np.bincount(once, minlength=len(rows)))
+    bag.weigh(rows, len(learning))
 
 
 def new_learner(
@@ -89,13 +92,14 @@ def new_learner(
     def losses(chosen: Indices, generator: torch.Generator) -> Tensor:
         rows = data.learning[chosen]
         batch, ends = data.rows.batch(rows, settings.longest)
-        masks = network.masks(batch.shape[0], batch.shape[1], generator)
-        logits, _ = network(batch, ends, masks=masks)
+        letters = data.rows.letters(rows, settings.longest)
+        masks = network.masks(batch.shape[0], batch.shape[1], generator, letters)
+        logits, _ = network(batch, ends, masks=masks, letters=letters)
         return loss(logits, data.rows, rows)
 
     def judge(chosen: Indices) -> Score:
         rows = data.judging[chosen]
-        logits, _ = network(*data.judged.batch(rows))
+        logits, _ = network(*data.judged.batch(rows), letters=data.judged.letters(rows))
         known = ~data.judged.unknown(rows)
         wrong = int((mistaken(logits, data.judged, rows, settings.several) | ~known).sum())
         there = torch.from_numpy(known)
@@ -152,5 +156,6 @@ def all_logits(network: ClassifierNetwork, rows: Rows, chosen: Indices | None = 
     wanted = np.arange(len(rows)) if chosen is None else chosen
     found = torch.empty(len(wanted), network.classes)
     for places in Buckets(rows.inputs.lengths[wanted], rows=_JUDGED_AT_ONCE, steps=_STEPS).once():
-        found[torch.from_numpy(places)], _ = network(*rows.batch(wanted[places]))
+        chosen = wanted[places]
+        found[torch.from_numpy(places)], _ = network(*rows.batch(chosen), letters=rows.letters(chosen))
     return found

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from elman.data import Ragged, normalise
 from elman.data.labelled import Labelled, RowFormat, read_labelled, series_of_json
 from elman.data.lines import name_of, numbered_lines
-from elman.tasks.classification.coding import Coding
+from elman.tasks.classification.coding import Coding, Forms
 from elman.tasks.classification.rows import Rows
 
 __all__ = ["as_rows", "as_series", "checked_series", "code_rows", "number_of_labels", "rows_to_predict"]
@@ -60,22 +60,24 @@ def code_rows(
     number = {label: index for index, label in enumerate(labels)}
     numbers, counts = array("i"), array("i")
 
+    forms = None if coding is None else Forms(coding.cutter)
+
     def inputs() -> Iterator[npt.NDArray[Any]]:
         for row in reading:
             numbers.extend(number.get(label, -1) for label in row.labels)
             counts.append(len(row.labels))
             if not several and len(row.labels) != 1:
                 raise ValueError(f"{row.place}: {number_of_labels(row)}; the model gives one to each row")
-            if coding is not None:
+            if forms is not None:
                 if row.text is None:
                     raise ValueError(f"{row.place}: a series, expected a text as in training")
-                yield coding.encode(row.text)
+                yield forms.read(row.text)
             else:
                 yield checked_series(row, channels)
 
     shape = () if coding is not None else (channels,)
     found = Ragged.collect(inputs(), np.int32 if coding is not None else np.float32, shape)
-    return Rows(found, Ragged(np.array(numbers, np.int32), np.array(counts, np.int64)))
+    return _rows(found, Ragged(np.array(numbers, np.int32), np.array(counts, np.int64)), coding, forms)
 
 
 def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Rows:
@@ -93,20 +95,27 @@ def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Rows:
         items = ((f"inputs[{row}]", item) for row, item in enumerate(inputs))
     else:
         raise TypeError(f"inputs is a {type(inputs).__name__}; expected a list of texts or arrays (T, C), or a path")
-    if coding is None:
+    forms = None if coding is None else Forms(coding.cutter)
+    if forms is None:
         found = Ragged.collect(
             (checked_series(_series_row(item, place), channels) for place, item in items), np.float32, (channels,)
         )
     else:
-        found = Ragged.collect(_encoded(coding, items))
-    return Rows(found, Ragged(np.empty(0, np.int32), np.zeros(len(found), np.int64)))
+        found = Ragged.collect(_numbered(forms, items))
+    return _rows(found, Ragged(np.empty(0, np.int32), np.zeros(len(found), np.int64)), coding, forms)
 
 
-def _encoded(coding: Coding, items: Iterable[tuple[str, Any]]) -> Iterator[npt.NDArray[np.int32]]:
+def _rows(inputs: Ragged, labels: Ragged, coding: Coding | None, forms: Forms | None) -> Rows:
+    if coding is None or forms is None:
+        return Rows(inputs, labels)
+    return Rows(inputs, labels, coding.table(forms), coding.spelling(forms))
+
+
+def _numbered(forms: Forms, items: Iterable[tuple[str, Any]]) -> Iterator[npt.NDArray[np.int32]]:
     for place, item in items:
         if not isinstance(item, str):
             raise TypeError(f"{place} is a {type(item).__name__}; the model reads texts: expected a str")
-        yield coding.encode(item)
+        yield forms.read(item)
 
 
 def _series_row(item: Any, place: str) -> Labelled:

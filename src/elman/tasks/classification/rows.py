@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from elman.data import Ragged
+from elman.models.bag import Letters
 from elman.tasks.classification.coding import Coding
 
 __all__ = ["Rows", "TrainingRows"]
@@ -24,11 +25,13 @@ class Rows:
     """R rows with the numbers of their labels."""
 
     inputs: Ragged
-    """Indices of tokens, or vectors of C channels."""
+    """Numbers of tokens, or vectors of C channels."""
     labels: Ragged
     """Numbers of the labels of each row; -1 for one that the training rows have not."""
     table: Indices | None = None
-    """(…,) what the indices of `inputs` stand for in the lexicon; None: for themselves."""
+    """(U,) the index in the lexicon of each of the numbers of `inputs`; None: these are series."""
+    spelling: Ragged | None = None
+    """U rows: the n-grams of letters of each of these numbers' tokens; None: the bag has none."""
 
     def __len__(self) -> int:
         """R."""
@@ -39,6 +42,15 @@ class Rows:
         steps = self.inputs.padded(rows)[:longest]
         lengths = torch.from_numpy(self.inputs.lengths[rows]).clamp(max=len(steps))
         return steps if self.table is None else torch.from_numpy(self.table[steps.numpy()]), lengths
+
+    def letters(self, rows: Indices, longest: int | None = None) -> Letters | None:
+        """The n-grams of letters in some rows, of their first `longest` tokens."""
+        if self.spelling is None:
+            return None
+        forms = [self.inputs[row][:longest] for row in rows]
+        counts = np.array([self.spelling.lengths[of_row].sum() for of_row in forms], np.int64)
+        hashes = self.spelling.joined(np.concatenate([np.empty(0, np.int32), *forms])).astype(np.int64)
+        return Letters(torch.from_numpy(hashes), torch.from_numpy(counts))
 
     def targets(self, rows: Indices) -> Tensor:
         """(N,) the number of the one label of each row."""

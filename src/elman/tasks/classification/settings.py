@@ -12,7 +12,7 @@ from elman.data.labelled import RowFormat
 from elman.models.classifier import POOLINGS, ClassifierNetwork
 from elman.models.encoders import ENCODERS
 from elman.tasks.classification.coding import TOKENS
-from elman.tasks.classification.defaults import Size, defaults_for
+from elman.tasks.classification.defaults import Size, defaults_for, letters_for
 from elman.tasks.hyperparameters import check_number, check_whole, merged
 
 __all__ = ["ClassifierHyperparameters", "ClassifierSettings"]
@@ -37,7 +37,8 @@ class ClassifierSettings:
     embedding: int  # E, the width of a token's vector
     pooling: str  # last, mean or max
     ngrams: int  # n, of the bag beside the encoder; 0: none
-    buckets: int  # places that n-grams of two and more tokens share
+    letters: int  # of the longest n-grams of letters inside a token that the bag weighs; 0: it weighs none
+    buckets: int  # places that n-grams of two and more tokens, and those of letters, share
     bag_rate: float  # how many times faster than the encoder the bag learns
     vocabulary: int  # entries of the table of tokens at most, "other" included
     class_weights: str | dict[str, float] | None  # of the loss
@@ -66,7 +67,7 @@ class ClassifierSettings:
                 embedding=self.embedding,
                 pooling=self.pooling,
                 ngrams=self.ngrams,
-                buckets=self.buckets,
+                buckets=self.buckets if self.ngrams > 1 or self.letters else 1,
                 bag_rate=self.bag_rate,
                 dropout=self.dropout,
                 word_dropout=self.word_dropout,
@@ -97,6 +98,7 @@ class ClassifierHyperparameters:
     embedding: int | None = None
     pooling: str | None = None
     ngrams: int | None = None
+    letters: int | None = None
     buckets: int | None = None
     bag_rate: float | None = None
     vocabulary: int | None = None
@@ -118,8 +120,12 @@ class ClassifierHyperparameters:
             raise ValueError(f"series is {self.series!r}: rows of series have no text and no tokens")
         for name in ("layers", "hidden", "dilation", "embedding", "buckets", "batch", "longest", "passes"):
             check_whole(name, getattr(self, name), 1)
-        for name, least in (("delays", 0), ("ngrams", 0), ("vocabulary", 2)):
+        for name, least in (("delays", 0), ("ngrams", 0), ("letters", 0), ("vocabulary", 2)):
             check_whole(name, getattr(self, name), least)
+        if self.letters == 1:
+            raise ValueError("letters is 1, expected 0 (no n-grams of letters) or at least 2")
+        if self.letters and self.ngrams == 0:
+            raise ValueError(f"letters is {self.letters}, but there is no bag: ngrams is 0")
         if self.buckets is not None and self.buckets & (self.buckets - 1):
             raise ValueError(f"buckets is {self.buckets}, expected a power of 2")
         for name in ("dropout", "word_dropout", "smoothing"):
@@ -144,13 +150,15 @@ class ClassifierHyperparameters:
             "bidirectional": self.encoder != "feedforward",
             "pooling": "mean" if self.encoder == "feedforward" else "max",
             "lowercase": tokens in ("words", "subwords"),
+            "letters": letters_for(tokens, self.ngrams),
             **asdict(defaults_for(size, tokens)),
             **given,
             "tokens": tokens,
             "several": several,
         }
-        if tokens is None and chosen["ngrams"]:
-            raise ValueError(f"ngrams is {self.ngrams}, but series have none: leave it out")
+        for name in ("ngrams", "letters"):
+            if tokens is None and chosen[name]:
+                raise ValueError(f"{name} is {getattr(self, name)}, but series have none: leave it out")
         return ClassifierSettings(**chosen)
 
     def resumed(self, stored: dict[str, Any]) -> Self:
