@@ -36,8 +36,15 @@ def test_every_flag_reaches_the_model(elman: Command, tmp_path: Path) -> None:
     for name in ("films.csv", "dev.csv"):
         (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     named = {"text": "head,body", "label": "stars", "tokens": "chars", "encoder": "lstm", "pooling": "mean"}
-    numbers: dict[str, Any] = {"layers": 2, "hidden": 6, "embedding": 5, "ngrams": 3, "vocabulary": 20, "batch": 7}
-    numbers |= {"dropout": 0.25, "word_dropout": 0.125, "longest": 9, "passes": 4, "learning_rate": 0.003}
+    numbers: dict[str, Any] = {"layers": 2, "hidden": 6, "embedding": 5, "ngrams": 3, "letters": 4, "batch": 7}
+    numbers |= {
+        "vocabulary": 20,
+        "dropout": 0.25,
+        "word_dropout": 0.125,
+        "longest": 9,
+        "passes": 4,
+        "learning_rate": 0.003,
+    }
     words = [w for name, value in {**named, **numbers}.items() for w in (f"--{name.replace('_', '-')}", str(value))]
     words += ["--one-direction", "--class-weights", "good=2,bad=1", "--epochs", "1", "--seed", "3", "--threads", "1"]
     command = ["train", "classify", "films.csv", "-o", "m", "--validation", "dev.csv", *words]

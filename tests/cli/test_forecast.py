@@ -135,7 +135,8 @@ WRONG = {
     ),
     "generate MODEL": "a model of the task forecast does not generate; it can predict, evaluate, info",
     "export MODEL a.onnx": (
-        "MODEL is of the task forecast, which cannot be exported: models of lm (.onnx) and ngram (.arpa) can"
+        "MODEL is of the task forecast, which cannot be exported: models of lm, classify, tag, fill "
+        "(.onnx) and ngram (.arpa) can"
     ),
     "predict FOX --plot a.svg": "--csv and --plot are for forecasts; FOX is of the task lm",
     "evaluate FOX load.csv --stride 2": (

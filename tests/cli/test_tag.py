@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 
 from elman import Tagger, load
@@ -52,6 +53,13 @@ def test_every_flag_reaches_the_model(elman: Command, columns: Path, tmp_path: P
     assert info["slots"] == {"to": "city", "from": "text"}
     assert (info["task"], info["tags"], info["intents"], info["scheme"]) == ("tag", 3, 2, "IOB2")
     assert "encoder" in elman("info", "a.elman").out
+
+
+def test_export_has_lengths_if_they_are_wanted(elman: Command, tagger: Path) -> None:
+    for words, more in (([], []), (["--lengths"], ["lengths"])):
+        assert elman("export", str(tagger), "t.onnx", *words) == (0, "", "")
+        inputs = [value.name for value in onnxruntime.InferenceSession("t.onnx").get_inputs()]
+        assert sorted(inputs) == sorted(["words", "forms", "cases", "letters", *more])
 
 
 def test_the_same_as_from_python(elman: Command, columns: Path) -> None:
@@ -141,7 +149,7 @@ def test_the_booking_sentences(elman: Command) -> None:
         (["predict", "MODEL", "--steps", "3"], "--steps is not for predict .* tag; it takes --today, --raw"),
         (["predict", "MODEL", "--csv"], "--csv and --plot are for forecasts"),
         (["evaluate", "MODEL", "bad.conll"], "bad.conll:2: 3 columns"),
-        (["export", "MODEL", "a.onnx"], "of the task tag, which cannot be exported"),
+        (["export", "MODEL", "a.arpa"], "of the task tag, which is written as .onnx, not a.arpa"),
         (["generate", "MODEL"], "a model of the task tag does not generate; it can predict, evaluate, info"),
     ],
 )

@@ -12,6 +12,7 @@ __all__ = ["EXAMPLES", "export"]
 
 EXAMPLES = """[bold]Examples[/bold]
 elman export bard.elman bard.onnx
+elman export flights.elman flights.onnx
 elman export ngram.elman ngram.arpa.gz"""
 
 _ARPA = (".arpa", ".arpa.gz")
@@ -25,26 +26,33 @@ def export(
             metavar="OUT.onnx|.arpa|.arpa.gz", help="Where to write it; the ending says the format.", show_default=False
         ),
     ],
+    lengths: Annotated[
+        bool, typer.Option("--lengths", help="Read whole rows of unequal lengths, which the graph takes as an input.")
+    ] = False,
 ) -> None:
     """Write a network as ONNX, state in and state out, for ONNX Runtime; an n-gram model as ARPA, for KenLM."""
     _check(model, output)
 
-    from elman.tasks import LanguageModel, NGram, load
+    from elman.tasks import NGram, load
 
     exported, arpa = load(model), output.name.lower().endswith(_ARPA)
     if arpa and isinstance(exported, NGram):
+        if lengths:
+            raise CommandLineError("--lengths is for .onnx: an n-gram model has no batches")
         exported.save_arpa(output)
-    elif not arpa and isinstance(exported, LanguageModel):
-        from elman.export import export_onnx
+        return
 
-        export_onnx(exported, output)
-    else:
-        formats = {
-            "lm": f"is written as .onnx, not {output}",
-            "ngram": f"is written as .arpa or .arpa.gz, not {output}",
-        }
-        how = formats.get(exported.task, "cannot be exported: models of lm (.onnx) and ngram (.arpa) can")
-        raise CommandLineError(f"{model} is of the task {exported.task}, which {how}")
+    from elman.export import export_onnx
+    from elman.export.onnx_file import EXPORTED
+
+    if not arpa and isinstance(exported, EXPORTED):
+        export_onnx(exported, output, lengths=lengths)
+        return
+    names = ", ".join(task.task for task in EXPORTED)
+    how = f"cannot be exported: models of {names} (.onnx) and ngram (.arpa) can"
+    if isinstance(exported, (NGram, *EXPORTED)):
+        how = f"is written as {'.arpa or .arpa.gz' if isinstance(exported, NGram) else '.onnx'}, not {output}"
+    raise CommandLineError(f"{model} is of the task {exported.task}, which {how}")
 
 
 def _check(model: Path, output: Path) -> None:

@@ -6,7 +6,6 @@ layers as operators that it does not know, and of torch.nn's it makes, by the ve
 operator with its sizes fixed.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,26 +14,41 @@ from typing import Any
 import torch
 from torch import nn
 
+from elman.export.classifier import classifier_graph
+from elman.export.filler import filler_graph
 from elman.export.graph import Graph
+from elman.export.language_model import language_model_graph
 from elman.export.layers import Stack, add_final_states, add_stack, add_states
+from elman.export.tagger import tagger_graph
 from elman.layers import GRU, LSTM, RNN
-from elman.models import LanguageNetwork
-from elman.tasks import LanguageModel
+from elman.models import ClassifierNetwork, FillNetwork, LanguageNetwork, TaggerNetwork
+from elman.tasks import Classifier, Filler, LanguageModel, Tagger
 from elman.tasks.model_file import written_whole
 
+__all__ = ["EXPORTED", "export_onnx"]
 
-def export_onnx(
-    model: RNN | GRU | LSTM | LanguageNetwork | LanguageModel,
-    path: str | os.PathLike[str],
-    *,
-    lengths: bool = False,
-) -> None:
-    """Write a layer or a language model as an ONNX file, state in and state out.
+EXPORTED = (LanguageModel, Classifier, Tagger, Filler)
+"""The tasks whose models can be written as ONNX."""
 
-    Time and batch are free.  Of a layer the inputs are ``input``, with `lengths` ``lengths``, ``h_0`` and for LSTM
-    ``c_0``; the outputs ``output``, ``h_n`` and ``c_n``, all of the shapes that the layer itself takes and returns.  Of
-    a language model they are ``tokens`` (T, N) and the states of all its layers, (L, N, H); ``logits`` (T, N, V) and
-    the states after the last token.  Its metadata hold the task, the kind of its tokens and the vocabulary.
+Exported = RNN | GRU | LSTM | LanguageNetwork | ClassifierNetwork | TaggerNetwork | FillNetwork
+Trained = LanguageModel | Classifier | Tagger | Filler
+
+
+def export_onnx(model: Exported | Trained, path: str | os.PathLike[str], *, lengths: bool = False) -> None:
+    """Write a layer or a model as an ONNX file, with state in and state out where it can go on.
+
+    Time and batch are free.  docs/export.md names the inputs and outputs of each kind:
+
+    * a layer: ``input``, with `lengths` ``lengths``, ``h_0`` and for LSTM ``c_0``; ``output``, ``h_n`` and ``c_n``, all
+      of the shapes that the layer itself takes and returns;
+    * a language model: ``tokens`` (T, N) and the states of all its layers, (L, N, H); ``logits`` (T, N, V) and the
+      states after the last token;
+    * a classifier: ``tokens`` or ``series``; ``logits`` and, of a trained model, ``probabilities``, (N, K);
+    * a tagger: ``words`` and what else it sees of them; ``scores`` (T, N, K) and ``intents``;
+    * a filler: ``tokens``, of which that in the blank is not read; ``logits`` (T, N, V).
+
+    Classifiers and taggers of one direction are streams, which take and return their state; with `lengths`, and of two
+    directions, they read whole rows.  The metadata hold the task, its labels and vocabularies.
 
     Parameters
     ----------
@@ -44,14 +58,15 @@ def export_onnx(
     path
         Where to; an existing file is replaced.  The file appears when it is complete.
     lengths
-        Whether a layer's graph has an input ``lengths``, (N,) int64 of 0..T: in ONNX an input cannot be left out.
+        Whether the graph has an input ``lengths``, (N,) int64 of 0..T: in ONNX an input cannot be left out.
 
     Raises
     ------
     TypeError
         If `model` is something else.
     ValueError
-        If the layer has a projection or is not float32, a language model is not trained, or is to have `lengths`.
+        If the layer has a projection or is not float32, a model is not trained, or a language model is to have
+        `lengths`.
     ModuleNotFoundError
         If the package onnx is not installed: ``pip install 'elman[onnx]'``.
     OSError
@@ -68,25 +83,35 @@ def export_onnx(
     >>> torch.allclose(torch.from_numpy(output), layer(x)[0], atol=1e-5)
     True
     """
-    if isinstance(model, RNN | GRU | LSTM):
-        proto = _layer(model, lengths)
-    elif isinstance(model, LanguageNetwork | LanguageModel):
-        if lengths:
-            raise ValueError("lengths is True, but a language model takes none: run each text as far as it goes")
-        proto = _language_model(model)
-    else:
-        theirs = " of torch.nn" if isinstance(model, nn.RNNBase) else ""
-        raise TypeError(
-            f"model is a {type(model).__name__}{theirs}; expected an elman.RNN, GRU, LSTM, or language model"
-        )
+    with _evaluating(model if isinstance(model, nn.Module) else getattr(model, "network", None)):
+        proto = _model(model, lengths)
     with written_whole(path) as unfinished:
         unfinished.write_bytes(proto.SerializeToString())
 
 
+def _model(model: Exported | Trained, lengths: bool) -> Any:
+    if isinstance(model, RNN | GRU | LSTM):
+        return _layer(model, lengths)
+    if isinstance(model, LanguageNetwork | LanguageModel):
+        if lengths:
+            raise ValueError("lengths is True, but a language model takes none: run each text as far as it goes")
+        return language_model_graph(model)
+    if isinstance(model, ClassifierNetwork | Classifier):
+        return classifier_graph(model, lengths)
+    if isinstance(model, TaggerNetwork | Tagger):
+        return tagger_graph(model, lengths)
+    if isinstance(model, FillNetwork | Filler):
+        return filler_graph(model, lengths)
+    theirs = " of torch.nn" if isinstance(model, nn.RNNBase) else ""
+    raise TypeError(
+        f"model is a {type(model).__name__}{theirs}; expected an elman.RNN, GRU or LSTM, or a language model, "
+        "classifier, tagger or filler"
+    )
+
+
 def _layer(layer: RNN | GRU | LSTM, with_lengths: bool) -> Any:
     graph = Graph(type(layer).__name__.lower())
-    with _evaluating(layer):
-        stack = Stack.of([layer])
+    stack = Stack.of([layer])
     axes = ("N", "T") if layer.batch_first else ("T", "N")
     x = graph.input("input", torch.float32, (*axes, layer.input_size))
     lengths = graph.input("lengths", torch.int64, ("N",)) if with_lengths else ""
@@ -101,44 +126,12 @@ def _layer(layer: RNN | GRU | LSTM, with_lengths: bool) -> Any:
     return graph.model({})
 
 
-def _language_model(model: LanguageNetwork | LanguageModel) -> Any:
-    network = model if isinstance(model, LanguageNetwork) else model.network
-    graph = Graph("language_model")
-    with _evaluating(network):
-        stack = Stack.of(list(network.layers))  # type: ignore[arg-type]
-    tokens = graph.input("tokens", torch.int64, ("T", "N"))
-    states = add_states(graph, stack)
-    if network.embedding is not None:
-        embedding = graph.constant(network.embedding.weight)
-        x = graph.add("Gather", embedding, tokens)
-    else:
-        depth, values = graph.constant(torch.tensor(network.vocabulary)), graph.constant(torch.tensor([0.0, 1.0]))
-        x = graph.add("OneHot", tokens, depth, values)
-    y, after = add_stack(graph, stack, x, states)
-    weight = embedding if network.output_weight is None else graph.constant(network.output_weight)
-    products = graph.add("MatMul", y, graph.add("Transpose", weight, perm=[1, 0]))
-    logits = graph.add("Add", products, graph.constant(network.output_bias))
-    graph.output("logits", logits, torch.float32, ("T", "N", network.vocabulary))
-    add_final_states(graph, stack, after)
-    return graph.model(_facts(model) if isinstance(model, LanguageModel) else {})
-
-
-def _facts(model: LanguageModel) -> dict[str, str]:
-    """What a program needs to turn text into tokens and back."""
-    other = model.lexicon.other
-    return {
-        "task": model.task,
-        "tokens": model.hyperparameters.tokens,
-        "vocabulary": json.dumps(list(model.lexicon)),
-        "other": "" if other is None else str(other),
-    }
-
-
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def _evaluating(module: nn.Module | None) -> Iterator[None]:
     """Every part in eval mode, so that a parametrization drops nothing; afterwards each as it was."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
+    modes = {part: part.training for part in module.modules()} if module is not None else {}
+    if module is not None:
+        module.eval()
     try:
         yield
     finally:

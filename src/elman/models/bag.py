@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Bag", "BagMasks", "Letters"]
+__all__ = ["LETTER_WEIGHT", "MULTIPLIER", "TOP_BITS", "Bag", "BagMasks", "Letters"]
 
-_MULTIPLIER = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed number: Fibonacci hashing (Knuth)
-_TOP_BITS = 40  # of the 64 are the hash: a table has less than 2²³ buckets
-_LETTER_WEIGHT = 0.5  # of an n-gram of letters: a word has one of its own, and twenty of letters
+MULTIPLIER = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed number: Fibonacci hashing (Knuth)
+TOP_BITS = 40  # of the 64 are the hash: a table has less than 2²³ buckets
+LETTER_WEIGHT = 0.5  # of an n-gram of letters: a word has one of its own, and twenty of letters
 
 
 class Letters(NamedTuple):
@@ -65,8 +65,8 @@ class Bag(nn.Module):
         super().__init__()
         if ngrams < 1:
             raise ValueError(f"ngrams is {ngrams}, expected at least 1")
-        if not 0 < buckets < 1 << (63 - _TOP_BITS) or buckets & (buckets - 1):
-            raise ValueError(f"buckets is {buckets}, expected a power of 2 below 2 ** {63 - _TOP_BITS}")
+        if not 0 < buckets < 1 << (63 - TOP_BITS) or buckets & (buckets - 1):
+            raise ValueError(f"buckets is {buckets}, expected a power of 2 below 2 ** {63 - TOP_BITS}")
         self.vocabulary, self.ngrams, self.buckets = vocabulary, ngrams, buckets
         self.none = vocabulary + buckets
         self.weight = nn.Parameter(torch.zeros(self.none + 1, classes))
@@ -124,7 +124,7 @@ class Bag(nn.Module):
     def _read_letters(self, letters: Letters, left_out: Tensor | None) -> tuple[Tensor, Tensor]:
         """The same sums over n-grams of letters."""
         places = self.letter_places(letters.hashes)
-        rarity = _LETTER_WEIGHT * self.rarity[places]
+        rarity = LETTER_WEIGHT * self.rarity[places]
         rarity = rarity if left_out is None else rarity.masked_fill(left_out, 0.0)
         begins = letters.counts.cumsum(0) - letters.counts
         sums = F.embedding_bag(places, self.weight, begins, mode="sum", per_sample_weights=rarity)
@@ -152,6 +152,6 @@ class Bag(nn.Module):
         code = torch.full_like(read[:T], length)
         for back in range(length):
             start = len(read) - T - back
-            code = (code + read[start : start + T] + 2) * _MULTIPLIER
+            code = (code + read[start : start + T] + 2) * MULTIPLIER
             code = code ^ (code >> 29)
-        return self.vocabulary + ((code * _MULTIPLIER >> _TOP_BITS) & (self.buckets - 1))
+        return self.vocabulary + ((code * MULTIPLIER >> TOP_BITS) & (self.buckets - 1))

@@ -25,13 +25,13 @@ from elman.models.bag import Bag, BagMasks, Letters
 from elman.models.encoders import Encoder, EncoderState
 from elman.models.language_model import CELLS
 
-__all__ = ["POOLINGS", "ClassifierMasks", "ClassifierNetwork", "ClassifierState"]
+__all__ = ["LOWEST", "POOLINGS", "ClassifierMasks", "ClassifierNetwork", "ClassifierState"]
 
 POOLINGS = ("last", "mean", "max")
 """What becomes of the hidden vectors of all steps, by the name that ``pooling=`` and ``--pooling`` take."""
 
 _ALPHABET = 512  # tokens: of more of them some are seldom seen, and a first vector of full length would be noise
-_LOWEST = -torch.finfo(torch.float32).max  # no hidden value is as low: a maximum over nothing so far
+LOWEST = -torch.finfo(torch.float32).max  # no hidden value is as low: a maximum over nothing so far
 
 
 class ClassifierState(NamedTuple):
@@ -170,7 +170,7 @@ class ClassifierNetwork(nn.Module):
         pooled = zeros(batch, self.encoder.output_size)
         return ClassifierState(
             encoder=None,
-            pooled=pooled.fill_(_LOWEST) if self.pooling == "max" else pooled,
+            pooled=pooled.fill_(LOWEST) if self.pooling == "max" else pooled,
             steps=whole,
             before=whole.new_empty(batch, 0) if self.bag is None else self.bag.initial(batch),
             bag=zeros(batch, self.classes),
@@ -274,7 +274,7 @@ class ClassifierNetwork(nn.Module):
             return pooled + outputs.sum(0)  # outputs behind the end of a row are zero
         if self.pooling == "max":
             beyond = torch.arange(T).unsqueeze(1) >= lengths
-            return torch.maximum(pooled, outputs.masked_fill(beyond.unsqueeze(2), _LOWEST).amax(0))
+            return torch.maximum(pooled, outputs.masked_fill(beyond.unsqueeze(2), LOWEST).amax(0))
         last = last_output(outputs, lengths)
         if self.encoder.bidirectional:
             H = self.encoder.output_size // 2

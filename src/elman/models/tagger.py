@@ -19,10 +19,10 @@ from elman.layers.regularisation import locked_mask
 from elman.models.crf import CRF
 from elman.models.encoders import Encoder, EncoderState
 
-__all__ = ["TaggerNetwork", "TaggerState", "Tokens", "pair_keys"]
+__all__ = ["WINDOW", "TaggerNetwork", "TaggerState", "Tokens", "pair_keys"]
 
 _LETTER, _CASE = 32, 8  # widths of the vectors of a letter and of a case
-_WINDOW = 3  # letters that are looked at together (Ma and Hovy, 2016)
+WINDOW = 3  # letters that are looked at together (Ma and Hovy, 2016)
 
 
 class Tokens(NamedTuple):
@@ -129,14 +129,14 @@ class TaggerNetwork(nn.Module):
         self.dropout = dropout
         self.word = nn.Embedding(words, embedding) if embedding else None
         self.letter = nn.Embedding(characters + 1, _LETTER, padding_idx=0) if characters else None
-        self.window = nn.Linear(_WINDOW * _LETTER, spelling) if characters else None
+        self.window = nn.Linear(WINDOW * _LETTER, spelling) if characters else None
         self.case = nn.Embedding(cases, _CASE) if characters else None
         self.vectors: Tensor | None
         self.pairs: Tensor | None
         self.register_buffer("vectors", vectors)
         self.register_buffer("pairs", pairs)
         self.pair = None if pairs is None else nn.Embedding(len(pairs) + 1, pair)
-        self._words, self._both = words, bidirectional
+        self.words, self._both = words, bidirectional
         width = embedding + (spelling + _CASE if characters else 0) + (0 if vectors is None else vectors.shape[1])
         width += 0 if pairs is None else pair * (2 if bidirectional else 1)
         self.encoder = Encoder(encoder, width, hidden, layers=layers, bidirectional=bidirectional, delays=delays)
@@ -147,7 +147,7 @@ class TaggerNetwork(nn.Module):
     def initial_state(self, batch: int) -> TaggerState:
         """That of N = `batch` streams of which nothing has been read."""
         zeros = self.output.weight.new_zeros(batch, self.encoder.output_size)
-        words = torch.full((batch,), self._words)
+        words = torch.full((batch,), self.words)
         return TaggerState(self.encoder.initial_state(batch), words, zeros, torch.full_like(zeros, -torch.inf), 0)
 
     def forward(
@@ -220,10 +220,10 @@ class TaggerNetwork(nn.Module):
         assert self.pairs is not None
         assert self.pair is not None
         T, N = words.shape
-        edge = torch.full((1, N), self._words)
+        edge = torch.full((1, N), self.words)
         there = torch.arange(T).unsqueeze(1) < lengths
-        row = torch.cat((edge if before is None else before.unsqueeze(0), words.where(there, self._words), edge))
-        keys = pair_keys(row[:-1], row[1:], self._words)  # (T + 1, N)
+        row = torch.cat((edge if before is None else before.unsqueeze(0), words.where(there, self.words), edge))
+        keys = pair_keys(row[:-1], row[1:], self.words)  # (T + 1, N)
         if len(self.pairs):
             place = torch.searchsorted(self.pairs, keys).clamp(max=len(self.pairs) - 1)
             keys = torch.where(self.pairs[place] == keys, place + 1, 0)
@@ -238,7 +238,7 @@ class TaggerNetwork(nn.Module):
         if L == 0:
             return self.window.weight.new_zeros(U, len(self.window.bias))
         x = F.pad(self.letter(letters), (0, 0, 1, 1))  # nothing before the first letter and behind the last
-        windows = torch.cat([x[:, i : i + L] for i in range(_WINDOW)], 2)
+        windows = torch.cat([x[:, i : i + L] for i in range(WINDOW)], 2)
         there = (letters != 0).unsqueeze(2)
         highest: Tensor = self.window(windows).masked_fill(~there, -torch.inf).amax(1)
         return torch.where(there.any(1), highest.tanh(), 0)
