@@ -134,9 +134,9 @@ WRONG = {
         "--block is not for evaluate with a model of the task forecast; it takes --last, --stride"
     ),
     "generate MODEL": "a model of the task forecast does not generate; it can predict, evaluate, info",
-    "export MODEL a.onnx": (
-        "MODEL is of the task forecast, which cannot be exported: models of lm, classify, tag, fill "
-        "(.onnx) and ngram (.arpa) can"
+    "export MODEL a.arpa": "MODEL is of the task forecast, which is written as .onnx, not a.arpa",
+    "export MODEL a.onnx --lengths": (
+        "lengths is True, but a forecaster takes none: every series has a window of the past"
     ),
     "predict FOX --plot a.svg": "--csv and --plot are for forecasts; FOX is of the task lm",
     "evaluate FOX load.csv --stride 2": (

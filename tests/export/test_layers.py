@@ -132,8 +132,8 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path) -> None:
     [
         (elman.LSTM(3, 4, proj_size=2), ValueError, "the LSTM has proj_size=2; ONNX has no operator for an LSTM with"),
         (elman.GRU(3, 4).double(), ValueError, "the parameters are float64; expected float32, which is what ONNX Run"),
-        (torch.nn.GRU(3, 4), TypeError, "model is a GRU of torch.nn; expected an elman.RNN, GRU or LSTM, or a langu"),
-        (None, TypeError, "model is a NoneType; expected an elman.RNN, GRU or LSTM, or a language model, classi"),
+        (torch.nn.GRU(3, 4), TypeError, "model is a GRU of torch.nn; expected an elman.RNN, GRU, LSTM or TDNN, or a"),
+        (None, TypeError, "model is a NoneType; expected an elman.RNN, GRU, LSTM or TDNN, or a language model, cl"),
     ],
     ids=["projection", "float64", "torch.nn", "nothing"],
 )

@@ -1,7 +1,7 @@
 """Encoders as nodes of ONNX: recurrent layers by its operators, time-delay ones as convolutions over time."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +11,16 @@ from elman.export.layers import Stack, add_final_states, add_stack, add_states
 from elman.layers import TDNN
 from elman.models.encoders import Encoder
 
-__all__ = ["Part", "add_final_parts", "add_parts", "add_stream", "add_whole", "all_lengths"]
+__all__ = [
+    "Part",
+    "add_final_parts",
+    "add_parts",
+    "add_stream",
+    "add_whole",
+    "all_lengths",
+    "reversed_rows",
+    "tdnn_graph",
+]
 
 
 class Part(NamedTuple):
@@ -93,7 +102,28 @@ def _frames(layer: TDNN) -> list[Part]:
     return [Part(f"frames_{i}", torch.float32, (len(f), "N", f.shape[2])) for i, f in enumerate(frames)]
 
 
-def _add_tdnn(graph: Graph, layer: TDNN, x: str, before: Sequence[str] = ()) -> tuple[str, list[str]]:
+def tdnn_graph(layer: TDNN, with_lengths: bool) -> Any:
+    """The ONNX model of a TDNN: ``input``, its frames and perhaps ``lengths`` in, ``output`` and its frames out."""
+    graph = Graph("tdnn")
+    axes = ("N", "T") if layer.batch_first else ("T", "N")
+    x = graph.input("input", torch.float32, (*axes, layer.input_size))
+    lengths = graph.input("lengths", torch.int64, ("N",)) if with_lengths else ""
+    parts = [part for part in _frames(layer) if part.shape[0]]
+    before = add_parts(graph, parts)
+    x = graph.add("Transpose", x, perm=[1, 0, 2]) if layer.batch_first else x
+    y, after = _add_tdnn(graph, layer, x, before, lengths)
+    if lengths:
+        exists = graph.add("Unsqueeze", graph.before_end(y, lengths), graph.integers(2))
+        y = graph.add("Where", exists, y, graph.constant(torch.zeros(1)))
+    y = graph.add("Transpose", y, perm=[1, 0, 2]) if layer.batch_first else y
+    graph.output("output", y, torch.float32, (*axes, layer.hidden_size))
+    add_final_parts(graph, parts, after)
+    return graph.model({})
+
+
+def _add_tdnn(
+    graph: Graph, layer: TDNN, x: str, before: Sequence[str] = (), lengths: str = ""
+) -> tuple[str, list[str]]:
     """All layers of a TDNN, over (T, N, I); without the frames `before`, these are zeros.  And the frames after."""
     given, after = iter(before), []
     for index, part in enumerate(_frames(layer)):
@@ -102,12 +132,21 @@ def _add_tdnn(graph: Graph, layer: TDNN, x: str, before: Sequence[str] = ()) -> 
         padding = 0 if before else kept
         if before and kept:
             x = graph.add("Concat", next(given), x, axis=0)
-            after.append(graph.cut(x, -kept))
+            after.append(_frames_at(graph, x, lengths, part) if lengths else graph.cut(x, -kept))
         by_time = graph.add("Transpose", x, perm=[1, 2, 0])  # (N, I, T)
         inputs = [by_time, graph.constant(weight.permute(0, 2, 1).flip(2)), graph.constant(bias)]
         net = graph.add("Conv", *inputs, dilations=[layer.dilation[index]], pads=[padding, 0])
         x = graph.add("Transpose", graph.add(layer.nonlinearity.capitalize(), net), perm=[2, 0, 1])
     return x, after
+
+
+def _frames_at(graph: Graph, x: str, lengths: str, part: Part) -> str:
+    """The frames (P, N, I) before the end of each row of x (P + T, N, I)."""
+    kept, _, size = part.shape
+    steps = graph.add("Add", graph.constant(torch.arange(int(kept)).unsqueeze(1)), lengths)  # (P, N)
+    shape = graph.add("Concat", graph.integers(int(kept)), graph.dimension(x, 1), graph.integers(int(size)), axis=0)
+    index = graph.add("Expand", graph.add("Unsqueeze", steps, graph.integers(2)), shape)
+    return graph.add("GatherElements", x, index, axis=0)
 
 
 def _weights(layer: TDNN, index: int) -> tuple[Tensor, Tensor]:

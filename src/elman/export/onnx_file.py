@@ -15,23 +15,25 @@ import torch
 from torch import nn
 
 from elman.export.classifier import classifier_graph
+from elman.export.encoders import tdnn_graph
 from elman.export.filler import filler_graph
+from elman.export.forecaster import forecaster_graph
 from elman.export.graph import Graph
 from elman.export.language_model import language_model_graph
 from elman.export.layers import Stack, add_final_states, add_stack, add_states
 from elman.export.tagger import tagger_graph
-from elman.layers import GRU, LSTM, RNN
-from elman.models import ClassifierNetwork, FillNetwork, LanguageNetwork, TaggerNetwork
-from elman.tasks import Classifier, Filler, LanguageModel, Tagger
+from elman.layers import GRU, LSTM, RNN, TDNN
+from elman.models import ClassifierNetwork, FillNetwork, ForecastNetwork, LanguageNetwork, TaggerNetwork
+from elman.tasks import Classifier, Filler, Forecaster, LanguageModel, Tagger
 from elman.tasks.model_file import written_whole
 
 __all__ = ["EXPORTED", "export_onnx"]
 
-EXPORTED = (LanguageModel, Classifier, Tagger, Filler)
+EXPORTED = (LanguageModel, Classifier, Tagger, Filler, Forecaster)
 """The tasks whose models can be written as ONNX."""
 
-Exported = RNN | GRU | LSTM | LanguageNetwork | ClassifierNetwork | TaggerNetwork | FillNetwork
-Trained = LanguageModel | Classifier | Tagger | Filler
+Exported = RNN | GRU | LSTM | TDNN | LanguageNetwork | ClassifierNetwork | TaggerNetwork | FillNetwork | ForecastNetwork
+Trained = LanguageModel | Classifier | Tagger | Filler | Forecaster
 
 
 def export_onnx(model: Exported | Trained, path: str | os.PathLike[str], *, lengths: bool = False) -> None:
@@ -40,12 +42,13 @@ def export_onnx(model: Exported | Trained, path: str | os.PathLike[str], *, leng
     Time and batch are free.  docs/export.md names the inputs and outputs of each kind:
 
     * a layer: ``input``, with `lengths` ``lengths``, ``h_0`` and for LSTM ``c_0``; ``output``, ``h_n`` and ``c_n``, all
-      of the shapes that the layer itself takes and returns;
+      of the shapes that the layer itself takes and returns; of a TDNN ``frames_0`` … and ``frames_0_n`` … for states;
     * a language model: ``tokens`` (T, N) and the states of all its layers, (L, N, H); ``logits`` (T, N, V) and the
       states after the last token;
     * a classifier: ``tokens`` or ``series``; ``logits`` and, of a trained model, ``probabilities``, (N, K);
     * a tagger: ``words`` and what else it sees of them; ``scores`` (T, N, K) and ``intents``;
-    * a filler: ``tokens``, of which that in the blank is not read; ``logits`` (T, N, V).
+    * a filler: ``tokens``, of which that in the blank is not read; ``logits`` (T, N, V);
+    * a forecaster: the window of the past, ``values`` (N, L) and what belongs to it; ``forecast`` (N, H, Q).
 
     Classifiers and taggers of one direction are streams, which take and return their state; with `lengths`, and of two
     directions, they read whole rows.  The metadata hold the task, its labels and vocabularies.
@@ -65,8 +68,8 @@ def export_onnx(model: Exported | Trained, path: str | os.PathLike[str], *, leng
     TypeError
         If `model` is something else.
     ValueError
-        If the layer has a projection or is not float32, a model is not trained, or a language model is to have
-        `lengths`.
+        If the layer has a projection or is not float32, a model is not trained, or a language model or a
+        forecaster is to have `lengths`.
     ModuleNotFoundError
         If the package onnx is not installed: ``pip install 'elman[onnx]'``.
     OSError
@@ -92,6 +95,12 @@ def export_onnx(model: Exported | Trained, path: str | os.PathLike[str], *, leng
 def _model(model: Exported | Trained, lengths: bool) -> Any:
     if isinstance(model, RNN | GRU | LSTM):
         return _layer(model, lengths)
+    if isinstance(model, TDNN):
+        return tdnn_graph(model, lengths)
+    if isinstance(model, ForecastNetwork | Forecaster):
+        if lengths:
+            raise ValueError("lengths is True, but a forecaster takes none: every series has a window of the past")
+        return forecaster_graph(model)
     if isinstance(model, LanguageNetwork | LanguageModel):
         if lengths:
             raise ValueError("lengths is True, but a language model takes none: run each text as far as it goes")
@@ -104,8 +113,8 @@ def _model(model: Exported | Trained, lengths: bool) -> Any:
         return filler_graph(model, lengths)
     theirs = " of torch.nn" if isinstance(model, nn.RNNBase) else ""
     raise TypeError(
-        f"model is a {type(model).__name__}{theirs}; expected an elman.RNN, GRU or LSTM, or a language model, "
-        "classifier, tagger or filler"
+        f"model is a {type(model).__name__}{theirs}; expected an elman.RNN, GRU, LSTM or TDNN, or a language "
+        "model, classifier, tagger, filler or forecaster"
     )
 
 
