@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import elman
+from elman.data.subwords import Subwords
 from elman.models import ENCODERS, ClassifierNetwork
 from elman.models.bag import Letters
 from elman.models.classifier import POOLINGS
@@ -136,14 +137,23 @@ def test_a_trained_model_says_what_it_says(bidirectional: bool, tmp_path: Path) 
     assert found.tolist() == pytest.approx([expected[label] for label in json.loads(facts["labels"])], rel=1e-4)
 
 
-def test_letters_of_several_rows(close: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("counts", [[5, 2, 0, 1], [0, 0, 7, 0], [0, 0, 0, 0], [1, 2, 3, 4]])
+def test_letters_of_several_rows(counts: list[int], close: Any, tmp_path: Path) -> None:
     model = elman.Classifier(hidden=8, embedding=8).fit(TEXTS, LABELS, epochs=2)
-    letters = Letters(torch.randint(1 << 24, (8,)), torch.tensor([5, 2, 0, 1]))
+    letters = Letters(torch.randint(1 << 24, (sum(counts),)), torch.tensor(counts))
     tokens = torch.randint(model.network.vocabulary, (T, N))
     with torch.no_grad():
         expected, _ = model.network(tokens, LENGTHS, letters=letters)
     feeds = {"tokens": tokens, "lengths": LENGTHS, "letters": letters.hashes, "letter_counts": letters.counts}
     close(run(session(model, tmp_path / "m.onnx", lengths=True), **feeds)["logits"], expected, "value")
+
+
+def test_the_pieces_of_subwords_are_in_the_file(tmp_path: Path) -> None:
+    model = elman.Classifier(tokens="subwords", hidden=8, embedding=8).fit(TEXTS, LABELS, epochs=1)
+    facts = session(model, tmp_path / "m.onnx").get_modelmeta().custom_metadata_map
+    pieces = Subwords(facts["subwords"])
+    vocabulary = json.loads(facts["vocabulary"])
+    assert [vocabulary.index(piece) for piece in pieces.cut("a joy")]
 
 
 def test_several_labels_have_a_probability_each(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 """Letters inside words: what the bag of a classifier makes of words that training has not met."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import elman
 from elman import Classifier
+from elman.tasks.classification import reading
+from elman.tasks.model_file import Stored
 
 STEMS = {"good": ("wonder", "delight", "splend"), "bad": ("dread", "terribl", "horrif")}
 SMALL: dict[str, Any] = {"hidden": 4, "embedding": 4, "word_dropout": 0.0, "bidirectional": False, "batch": 8}
@@ -46,6 +50,38 @@ def test_a_stream_and_a_file_say_the_same(model: Classifier, tmp_path: Path) -> 
     whole = model.predict([text], top=2)[0]
     assert [label for label, _ in ranking] == [label for label, _ in whole]
     np.testing.assert_allclose([p for _, p in ranking], [p for _, p in whole], rtol=0, atol=5e-6)
+
+
+def test_rows_come_in_blocks(model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, _ = reviews("fulest ing edly", 20)
+    whole = model.probabilities(texts)
+    monkeypatch.setattr(reading, "_AT_ONCE", 3)
+    path = tmp_path / "texts.txt"
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    for some in (texts, path):
+        np.testing.assert_allclose(model.probabilities(some), whole, rtol=0, atol=5e-6)
+    assert model.probabilities([]).shape == (0, 2)
+
+
+def test_a_run_goes_on_with_the_same_words_alone(tmp_path: Path) -> None:
+    texts, labels = reviews("ful s", 60)
+    others = [text.replace("film", "book") for text in texts[:9]]
+    options: dict[str, Any] = {"epochs": 2, "checkpoint": tmp_path / "c"}
+    Classifier(**SMALL).fit(texts, labels, validation=(texts[:9], labels[:9]), **options)
+    with pytest.raises(ValueError, match="the rows are not those"):
+        Classifier(**SMALL).fit(texts, labels, validation=(others, labels[:9]), resume=tmp_path / "c", epochs=2)
+
+
+def test_a_file_of_before_letters_is_read(tmp_path: Path) -> None:
+    texts, labels = reviews("ful s", 60)
+    for ngrams in (0, 1, 2):
+        now = Classifier(**SMALL, letters=0, ngrams=ngrams).fit(texts, labels, epochs=1)
+        facts, tensors = now._stored()
+        del facts["config"]["letters"], facts["coding"]["letters"]
+        tensors = {name.replace("bag.rarity", "rarity"): tensor for name, tensor in tensors.items()}
+        tensors.setdefault("rarity", torch.ones(0))
+        again = Classifier._rebuilt(Stored(json.loads(json.dumps(facts)), tensors))
+        assert np.array_equal(again.probabilities(texts), now.probabilities(texts))
 
 
 def test_the_batch_and_rows_without_letters_change_nothing(model: Classifier) -> None:

@@ -9,6 +9,7 @@
 [1, 5, 3, 1, 4]
 """
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
@@ -88,8 +89,9 @@ class Ragged:
         """
         waiting: list[npt.NDArray[Any]] = []
         lengths: list[int] = []
-        held = written = 0
-        with tempfile.TemporaryFile() as file:
+        held = 0
+        with contextlib.ExitStack() as opened:
+            file: IO[bytes] | None = None
             for number, row in enumerate(rows):
                 array = np.asarray(row, dtype)
                 if array.shape == (0,):  # an empty list does not say what its steps would be
@@ -101,9 +103,10 @@ class Ragged:
                 lengths.append(len(array))
                 held += array.nbytes
                 if held > in_memory:
+                    file = file or opened.enter_context(tempfile.TemporaryFile())
                     _write(waiting, file)
-                    waiting, held, written = [], 0, written + held
-            if not written:
+                    waiting, held = [], 0
+            if file is None:
                 return cls(np.concatenate([np.empty((0, *shape), dtype), *waiting]), lengths)
             _write(waiting, file)
             return cls(np.memmap(file, dtype, "r", shape=(sum(lengths), *shape)), lengths)

@@ -151,20 +151,28 @@ def _add_bag(
 
 
 def _letter_sums(graph: Graph, bag: Bag, weight: str, rarity: str, hashes: str, counts: str) -> tuple[str, str]:
-    """The same sums over n-grams of letters, by a matrix (N, G) that says which of them are of which row."""
+    """The same sums over n-grams of letters, each added to its row."""
     place = graph.add("Mod", hashes, graph.constant(torch.tensor(bag.buckets)))
     place = graph.add("Add", place, graph.constant(torch.tensor(bag.vocabulary)))
     factors = graph.add("Mul", graph.add("Gather", rarity, place), graph.constant(torch.tensor(LETTER_WEIGHT)))
-    ends = graph.add("Unsqueeze", graph.add("CumSum", counts, graph.constant(torch.tensor(0))), graph.integers(1))
-    begins = graph.add("Sub", ends, graph.add("Unsqueeze", counts, graph.integers(1)))
-    zero, one = graph.constant(torch.tensor(0)), graph.constant(torch.tensor(1))
-    number = graph.add("Range", zero, graph.add("Squeeze", graph.dimension(hashes, 0)), one)
-    inside = graph.add("And", graph.add("GreaterOrEqual", number, begins), graph.add("Less", number, ends))
-    owner = graph.add("Cast", inside, to=1)  # (N, G)
+    owner = graph.add("Unsqueeze", _owners(graph, hashes, counts), graph.integers(1))
     column = graph.add("Unsqueeze", factors, graph.integers(1))
-    sums = graph.add("MatMul", owner, graph.add("Mul", graph.add("Gather", weight, place), column))
-    squares = graph.add("MatMul", owner, graph.add("Mul", factors, factors))
+    weights = graph.add("Mul", graph.add("Gather", weight, place), column)
+    rows = graph.dimension(counts, 0)
+    sums = graph.zeros(rows, graph.integers(bag.weight.shape[1]))
+    sums = graph.add("ScatterND", sums, owner, weights, reduction="add")
+    squares = graph.add("ScatterND", graph.zeros(rows), owner, graph.add("Mul", factors, factors), reduction="add")
     return sums, squares
+
+
+def _owners(graph: Graph, hashes: str, counts: str) -> str:
+    """(G,) the row of each n-gram: how many rows have begun, less one; an empty one begins where the next does."""
+    axis = graph.constant(torch.tensor(0))
+    begins = graph.add("Sub", graph.add("CumSum", counts, axis), counts)
+    ones = graph.add("Expand", graph.integers(1), graph.dimension(counts, 0))
+    shape = graph.add("Add", graph.dimension(hashes, 0), graph.integers(1))  # the last rows may begin at the end
+    marks = graph.add("ScatterElements", graph.add("Expand", graph.integers(0), shape), begins, ones, reduction="add")
+    return graph.add("Sub", graph.cut(graph.add("CumSum", marks, axis), 0, -1), graph.integers(1))
 
 
 def _hashed(graph: Graph, bag: Bag, read: str, length: int) -> str:
@@ -203,5 +211,6 @@ def _facts(model: Classifier) -> dict[str, str]:
         "tokens": settings.tokens or "",
         "lowercase": str(settings.lowercase).lower(),
         "letters": str(settings.letters),
+        "subwords": "" if coding is None or coding.cutter.subwords is None else coding.cutter.subwords.to_json(),
         "vocabulary": "[]" if coding is None else json.dumps(list(coding.lexicon)),
     }

@@ -36,9 +36,9 @@ def filler_graph(model: FillNetwork | Filler, with_lengths: bool) -> Any:
     output = network.outputs[side]
     z = graph.add("Tanh", graph.linear(graph.add("Concat", *states, axis=2), output.weight, output.bias))  # type: ignore[arg-type]
     V = network.vocabulary
-    graph.output(
-        "logits", graph.linear(z, network.embedding.weight[:V], network.bias[:V]), torch.float32, ("T", "N", V)
-    )
+    words = graph.add("Transpose", graph.cut(embedding, 0, V), perm=[1, 0])
+    logits = graph.add("Add", graph.add("MatMul", z, words), graph.constant(network.bias[:V]))
+    graph.output("logits", logits, torch.float32, ("T", "N", V))
     if not isinstance(model, Filler):
         return graph.model({})
     vocabulary = json.dumps(list(model.lexicon))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from elman.data import Frequency
 from elman.export.graph import Graph
 from elman.export.layers import Stack, add_stack
 from elman.models.forecaster import ForecastNetwork
@@ -116,5 +117,13 @@ def _facts(model: Forecaster) -> dict[str, str]:
         "log": str(settings.log).lower(),
         "units": json.dumps({name: [unit.centre, unit.spread] for name, unit in scaling.units.items()}),
         "scales": json.dumps({"inputs": scaling.inputs.tolist(), "known": scaling.known.tolist()}),
-        "step": str(settings.frequency) if settings.frequency else "",
+        "cycles": json.dumps(list(settings.cycles)),
+        "step": _step(settings.frequency),
     }
+
+
+def _step(frequency: Frequency | None) -> str:
+    """As ``15min``, ``1M`` for months that keep the day, ``1M end`` for their last days; empty without dates."""
+    if frequency is None:
+        return ""
+    return f"{frequency} end" if frequency.unit == "month end" else str(frequency)

@@ -45,7 +45,8 @@ def export_onnx(model: Exported | Trained, path: str | os.PathLike[str], *, leng
       of the shapes that the layer itself takes and returns; of a TDNN ``frames_0`` … and ``frames_0_n`` … for states;
     * a language model: ``tokens`` (T, N) and the states of all its layers, (L, N, H); ``logits`` (T, N, V) and the
       states after the last token;
-    * a classifier: ``tokens`` or ``series``; ``logits`` and, of a trained model, ``probabilities``, (N, K);
+    * a classifier: ``tokens`` or ``series``; ``logits`` and, of a trained model, ``probabilities``, (N, K); a
+      `ClassifierNetwork` by itself is written without letters, for it does not know whether it is given any;
     * a tagger: ``words`` and what else it sees of them; ``scores`` (T, N, K) and ``intents``;
     * a filler: ``tokens``, of which that in the blank is not read; ``logits`` (T, N, V);
     * a forecaster: the window of the past, ``values`` (N, L) and what belongs to it; ``forecast`` (N, H, Q).

@@ -46,7 +46,8 @@ class Bag(nn.Module):
     ngrams
         n, at least 1: how many tokens the longest n-grams have.
     buckets
-        B, a power of 2: places that n-grams of two and more tokens, and those of letters, share by a hash.
+        B, a power of 2: places that n-grams of two and more tokens, and those of letters, share by a hash; 0: there
+        are none of these.
 
     Raises
     ------
@@ -65,7 +66,7 @@ class Bag(nn.Module):
         super().__init__()
         if ngrams < 1:
             raise ValueError(f"ngrams is {ngrams}, expected at least 1")
-        if not 0 < buckets < 1 << (63 - TOP_BITS) or buckets & (buckets - 1):
+        if not (ngrams > 1) <= buckets < 1 << (63 - TOP_BITS) or buckets & (buckets - 1):
             raise ValueError(f"buckets is {buckets}, expected a power of 2 below 2 ** {63 - TOP_BITS}")
         self.vocabulary, self.ngrams, self.buckets = vocabulary, ngrams, buckets
         self.none = vocabulary + buckets

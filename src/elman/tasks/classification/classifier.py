@@ -28,8 +28,6 @@ from elman.tasks.training import Progress
 
 __all__ = ["Classifier"]
 
-_FIRST = np.zeros(1, np.int64)  # of rows
-
 Ranking = list[tuple[str, float]]  # labels with their probabilities, falling
 
 
@@ -334,8 +332,9 @@ class Classifier(LearningTask):
         Each row adds up to 1, or, of a model of several labels, each label has a probability by itself.
         """
         _, parts = self._trained()
-        rows = rows_to_predict(inputs, parts.coding, parts.network.channels)
-        return self._chances(all_logits(parts.network, rows)).numpy()
+        blocks = rows_to_predict(inputs, parts.coding, parts.network.channels)
+        logits = [all_logits(parts.network, rows) for rows in blocks]
+        return self._chances(torch.cat([torch.empty(0, len(parts.labels)), *logits])).numpy()
 
     def initial_state(self) -> ClassifierState:
         """The state of a stream of which nothing was read: see `step`."""
@@ -382,10 +381,11 @@ class Classifier(LearningTask):
                 "a bidirectional model cannot follow a stream: its second direction begins at the end; "
                 "train one with bidirectional=False"
             )
-        whole = [piece] if parts.coding is not None else [as_series(np.atleast_2d(piece), "piece")]
-        rows = rows_to_predict(whole, parts.coding, parts.network.channels)
-        steps, _ = rows.batch(_FIRST)
-        logits, state = parts.network(steps, state=state, letters=rows.letters(_FIRST))
+        if parts.coding is not None:
+            steps, letters = parts.coding.read(piece)
+        else:
+            steps, letters = torch.from_numpy(as_series(np.atleast_2d(piece), "piece")).unsqueeze(1), None
+        logits, state = parts.network(steps, state=state, letters=letters)
         return parts.ranking(self._chances(logits).numpy()[0], self._top(top)), state
 
     def _stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -396,7 +396,7 @@ class Classifier(LearningTask):
     @classmethod
     def _rebuilt(cls, stored: Stored) -> Self:
         facts, model = stored.description, cls()
-        model.settings = ClassifierSettings(**facts["config"])
+        model.settings = ClassifierSettings(**{"letters": 0, **facts["config"]})
         model.hyperparameters = ClassifierHyperparameters().resumed(facts["config"])
         model._parts = ClassifierParts.from_stored(stored, model.settings)
         model.history = [tuple(row) for row in facts["history"]]

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from elman.data import Lexicon, Ragged, normalise, split
 from elman.data.spelling import letter_grams
 from elman.data.subwords import Subwords
+from elman.models.bag import Letters
 
 __all__ = ["TOKENS", "Coding", "Cutter", "Forms", "kind_of_texts"]
 
@@ -91,6 +94,15 @@ class Coding:
         """The index in the lexicon of each form, 0 of an unknown one."""
         return np.array([0, *(self.lexicon[token] for token in forms.tokens)], np.int64)
 
+    def read(self, text: str) -> tuple[Tensor, Letters | None]:
+        """A text as a batch of one row: the indices of its tokens, (T, 1), and their letters."""
+        tokens = list(self.cutter.cut(text))
+        letters = None
+        if self.letters:
+            hashes = torch.from_numpy(letter_grams(tokens, self.letters).values.astype(np.int64))
+            letters = Letters(hashes, torch.tensor([len(hashes)]))
+        return self.lexicon.indices(tokens).unsqueeze(1), letters
+
     def spelling(self, forms: Forms) -> Ragged | None:
         """The n-grams of letters of each form, if they are looked at."""
         return letter_grams(["", *forms.tokens], self.letters) if self.letters else None
@@ -111,4 +123,4 @@ class Coding:
         """The inverse of `to_dict`; KeyError, TypeError or ValueError if `values` is something else."""
         subwords = None if values["subwords"] is None else Subwords(values["subwords"])
         cutter, lexicon = Cutter(values["kind"], values["lowercase"], subwords), Lexicon.from_dict(values["lexicon"])
-        return cls(cutter, lexicon, values["letters"])
+        return cls(cutter, lexicon, values.get("letters", 0))

@@ -43,6 +43,9 @@ class ClassifierParts(NamedTuple):
         coding = None if facts["coding"] is None else Coding.from_dict(facts["coding"])
         vocabulary = 0 if coding is None else len(coding.lexicon)
         network = settings.new_network(len(facts["labels"]), vocabulary, facts["channels"], seed=0)
-        network.load_state_dict(stored.tensors)
+        tensors = dict(stored.tensors)
+        if (rarity := tensors.pop("rarity", None)) is not None and network.bag is not None:
+            tensors["bag.rarity"] = rarity  # files of before letters have another name for it
+        network.load_state_dict(tensors)
         network.eval()
         return cls(network, tuple(facts["labels"]), coding, float(facts["temperature"]))

@@ -1,5 +1,6 @@
 """From what a user hands in, a file or lists, to numbered rows."""
 
+import itertools
 import json
 import os
 from array import array
@@ -16,6 +17,9 @@ from elman.tasks.classification.coding import Coding, Forms
 from elman.tasks.classification.rows import Rows
 
 __all__ = ["as_rows", "as_series", "checked_series", "code_rows", "number_of_labels", "rows_to_predict"]
+
+
+_AT_ONCE = 1 << 14  # rows that are predicted together
 
 
 def as_rows(inputs: Any, targets: Any, form: RowFormat, name: str = "inputs") -> Iterator[Labelled]:
@@ -80,8 +84,10 @@ def code_rows(
     return _rows(found, Ragged(np.array(numbers, np.int32), np.array(counts, np.int64)), coding, forms)
 
 
-def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Rows:
+def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Iterator[Rows]:
     """Rows without labels: a list of texts or of arrays, or the lines of a file; lines of series are JSON.
+
+    They come in blocks, each with the tokens that it has, so that those of a long file are not all kept.
 
     Raises
     ------
@@ -95,14 +101,17 @@ def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Rows:
         items = ((f"inputs[{row}]", item) for row, item in enumerate(inputs))
     else:
         raise TypeError(f"inputs is a {type(inputs).__name__}; expected a list of texts or arrays (T, C), or a path")
-    forms = None if coding is None else Forms(coding.cutter)
-    if forms is None:
-        found = Ragged.collect(
-            (checked_series(_series_row(item, place), channels) for place, item in items), np.float32, (channels,)
-        )
-    else:
-        found = Ragged.collect(_numbered(forms, items))
-    return _rows(found, Ragged(np.empty(0, np.int32), np.zeros(len(found), np.int64)), coding, forms)
+    every = iter(items)
+    for first in every:
+        block = itertools.chain([first], itertools.islice(every, _AT_ONCE - 1))
+        forms = None if coding is None else Forms(coding.cutter)
+        if forms is None:
+            found = Ragged.collect(
+                (checked_series(_series_row(item, place), channels) for place, item in block), np.float32, (channels,)
+            )
+        else:
+            found = Ragged.collect(_numbered(forms, block))
+        yield _rows(found, Ragged(np.empty(0, np.int32), np.zeros(len(found), np.int64)), coding, forms)
 
 
 def _rows(inputs: Ragged, labels: Ragged, coding: Coding | None, forms: Forms | None) -> Rows:

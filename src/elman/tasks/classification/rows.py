@@ -1,6 +1,7 @@
 """Numbered rows: tokens or series, each with its labels."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,4 +106,8 @@ class TrainingRows:
                 for start in range(0, len(ragged.values), _BLOCK):
                     digest.update(np.ascontiguousarray(ragged.values[start : start + _BLOCK]).tobytes())
             digest.update(chosen.tobytes())
+            for numbers in (rows.table, None if rows.spelling is None else rows.spelling.values):
+                digest.update(b"" if numbers is None else np.ascontiguousarray(numbers).tobytes())
+        if self.coding is not None:
+            digest.update(json.dumps(self.coding.to_dict()).encode())
         return digest.hexdigest()

@@ -67,7 +67,7 @@ class ClassifierSettings:
                 embedding=self.embedding,
                 pooling=self.pooling,
                 ngrams=self.ngrams,
-                buckets=self.buckets if self.ngrams > 1 or self.letters else 1,
+                buckets=self.buckets if self.ngrams > 1 or self.letters else 0,
                 bag_rate=self.bag_rate,
                 dropout=self.dropout,
                 word_dropout=self.word_dropout,
