@@ -37,9 +37,9 @@ def classifier_graph(model: ClassifierNetwork | Classifier, with_lengths: bool) 
     graph.output("logits", logits, torch.float32, shape)
     if not isinstance(model, Classifier):
         return graph.model({"initial": json.dumps(initial)})
-    facts = model.info()
-    tempered = graph.add("Div", logits, graph.constant(torch.tensor(facts["temperature"], dtype=torch.float32)))
-    chances = graph.add("Sigmoid", tempered) if facts["several"] else graph.add("Softmax", tempered, axis=1)
+    settings, parts = trained(model.settings), trained(model._parts)
+    tempered = graph.add("Div", logits, graph.constant(torch.tensor(parts.temperature, dtype=torch.float32)))
+    chances = graph.add("Sigmoid", tempered) if settings.several else graph.add("Softmax", tempered, axis=1)
     graph.output("probabilities", chances, torch.float32, shape)
     return graph.model({"initial": json.dumps(initial), **_facts(model)})
 
@@ -73,16 +73,15 @@ def _whole(
 
 def _stream(graph: Graph, network: ClassifierNetwork, source: str, x: str, letters: tuple[str, str] | None) -> str:
     """Logits of streams of which so far these steps, and those that the state stands for, were read."""
-    K, n = network.classes, network.ngrams
-    outputs, _ = add_stream(graph, network.encoder, x)
+    n = network.ngrams
+    outputs = add_stream(graph, network.encoder, x)
     parts = [
         Part("pooled", torch.float32, ("N", network.encoder.output_size)),
         Part("steps", torch.int64, ("N",)),
-        Part("before", torch.int64, ("N", max(0, n - 1))),
-        Part("bag", torch.float32, ("N", K)),
-        Part("squares", torch.float32, ("N",)),
     ]
-    parts = parts[:2] + (parts[2:] if n > 1 else parts[3:] if n else [])
+    if network.bag is not None:
+        parts += [Part("bag", torch.float32, ("N", network.classes)), Part("squares", torch.float32, ("N",))]
+        parts += [Part("before", torch.int64, ("N", n - 1))] if n > 1 else []
     pooled, steps, *bag = add_parts(graph, parts)
     steps = graph.add("Add", steps, graph.dimension(source, 0))
     if network.pooling == "max":
@@ -94,10 +93,10 @@ def _stream(graph: Graph, network: ClassifierNetwork, source: str, x: str, lette
         vector = pooled = graph.add("Gather", outputs, graph.constant(torch.tensor(-1)), axis=0)
     logits, after = graph.linear(vector, network.output.weight, network.output.bias), [pooled, steps]
     if network.bag is not None:
-        sums, squares, before = _add_bag(graph, network.bag, source, bag[0] if n > 1 else "", "", letters)
-        sums, squares = graph.add("Add", bag[-2], sums), graph.add("Add", bag[-1], squares)
+        sums, squares, before = _add_bag(graph, network.bag, source, bag[2] if n > 1 else "", "", letters)
+        sums, squares = graph.add("Add", bag[0], sums), graph.add("Add", bag[1], squares)
         logits = graph.add("Add", logits, _scaled(graph, network, sums, squares))
-        after += [before, sums, squares] if n > 1 else [sums, squares]
+        after += [sums, squares, before] if n > 1 else [sums, squares]
     add_final_parts(graph, parts, after)
     return logits
 

@@ -42,30 +42,20 @@ def add_final_parts(graph: Graph, parts: Sequence[Part], values: Sequence[str]) 
         graph.output(f"{part.name}_n", value, part.dtype, part.shape)
 
 
-def add_stream(graph: Graph, encoder: Encoder, x: str) -> tuple[str, list[str]]:
-    """An encoder of one direction that reads on from a state, which it declares as inputs.
+def add_stream(graph: Graph, encoder: Encoder, x: str) -> str:
+    """An encoder of one direction that reads x (T, N, I) on from a state: the name of (T, N, H).
 
-    Parameters
-    ----------
-    x
-        Name of the input (T, N, I).
-
-    Returns
-    -------
-    output
-        Name of (T, N, H).
-    state
-        Names of what `add_final_states` takes of a recurrent encoder, `add_final_parts` of the frames of another.
+    It declares the state before as inputs and that after as outputs.
     """
     if not isinstance(encoder.layer, TDNN):
         stack = Stack.of([encoder.layer])  # type: ignore[list-item]
         y, after = add_stack(graph, stack, x, add_states(graph, stack))
         add_final_states(graph, stack, after)
-        return y, after
-    parts = _frames(encoder.layer)
-    y, after = _add_tdnn(graph, encoder.layer, x, add_parts(graph, [part for part in parts if part.shape[0]]))
-    add_final_parts(graph, [part for part in parts if part.shape[0]], after)
-    return y, after
+        return y
+    parts = [part for part in _frames(encoder.layer) if part.shape[0]]
+    y, after = _add_tdnn(graph, encoder.layer, x, add_parts(graph, parts))
+    add_final_parts(graph, parts, after)
+    return y
 
 
 def add_whole(graph: Graph, encoder: Encoder, x: str, lengths: str) -> str:

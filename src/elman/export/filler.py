@@ -9,6 +9,7 @@ from elman.export.encoders import add_whole, all_lengths, reversed_rows
 from elman.export.graph import Graph
 from elman.models.filler import FillNetwork
 from elman.tasks import Filler
+from elman.tasks.parts import trained
 
 __all__ = ["filler_graph"]
 
@@ -42,7 +43,7 @@ def filler_graph(model: FillNetwork | Filler, with_lengths: bool) -> Any:
     if not isinstance(model, Filler):
         return graph.model({})
     vocabulary = json.dumps(list(model.lexicon))
-    return graph.model({"task": model.task, "tokens": model.info()["tokens"], "vocabulary": vocabulary})
+    return graph.model({"task": model.task, "tokens": trained(model.settings).tokens, "vocabulary": vocabulary})
 
 
 def _framed(graph: Graph, network: FillNetwork, tokens: str, read: str) -> str:

@@ -28,7 +28,7 @@ def tagger_graph(model: TaggerNetwork | Tagger, with_lengths: bool) -> Any:
     parts = [Part("word", torch.int64, ("N",))] if network.pair is not None and not whole else []
     before = add_parts(graph, parts)
     x = _vectors(graph, network, words, lengths, before[0] if before else "")
-    hidden = add_whole(graph, network.encoder, x, lengths) if whole else add_stream(graph, network.encoder, x)[0]
+    hidden = add_whole(graph, network.encoder, x, lengths) if whole else add_stream(graph, network.encoder, x)
     add_final_parts(graph, parts, [graph.add("Gather", words, graph.constant(torch.tensor(-1)))] if parts else [])
     scores = graph.linear(hidden, network.output.weight, network.output.bias)
     graph.output("scores", scores, torch.float32, ("T", "N", len(network.output.bias)))
