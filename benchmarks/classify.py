@@ -122,16 +122,19 @@ def fasttext(data: Data, threads: int) -> dict[str, Any]:
     def cut(text: str) -> str:
         return tokens(text.replace("\n", " "), data.kind)
 
-    def accuracy(part: Data, setting: dict[str, Any]) -> float:
-        return right(learn(part, **setting), [label.replace(" ", "_") for label in part.dev_labels])
+    def accuracy(part: Data, predicted: list[str]) -> float:
+        return right(predicted, [label.replace(" ", "_") for label in part.dev_labels])
 
     n = 4 if data.kind == "names" else 2
     tried = ((5, 0.5), (25, 0.5), (25, 0.1), (100, 0.1))
     settings = [{"epoch": e, "lr": r, "dim": 100, "bucket": 200_000, "wordNgrams": n} for e, r in tried]
-    best = max(settings, key=lambda setting: accuracy(tenth(data), setting))
+    part = tenth(data)
+    best = max(settings, key=lambda setting: accuracy(part, learn(part, **setting)))
     began = time.perf_counter(), time.process_time()
-    found = accuracy(data, best)
-    return {"accuracy": found, **seconds(began), "setting": best}
+    predicted = learn(data, **best)
+    names = {label.replace(" ", "_"): label for label in data.labels}
+    found = {"accuracy": accuracy(data, predicted), "predicted": [names[label] for label in predicted]}
+    return {**found, **seconds(began), "setting": best}
 
 
 def logistic(data: Data, threads: int, letters: bool = False) -> dict[str, Any]:
@@ -141,7 +144,7 @@ def logistic(data: Data, threads: int, letters: bool = False) -> dict[str, Any]:
     from sklearn.pipeline import make_pipeline, make_union
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-    def learn(part: Data, C: float) -> float:
+    def learn(part: Data, C: float) -> list[str]:
         if data.kind == "series":
             first: list[Any] = [FunctionTransformer(features), StandardScaler()]
         elif data.kind == "words":
@@ -157,12 +160,15 @@ def logistic(data: Data, threads: int, letters: bool = False) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = make_pipeline(*first, LogisticRegression(C=C, max_iter=1000)).fit(part.inputs, part.labels)
-        return right(model.predict(part.dev_inputs), part.dev_labels)
+        return list(model.predict(part.dev_inputs))
 
-    best = max((1.0, 4.0, 16.0) if data.kind != "series" else (0.1, 1.0, 10.0), key=lambda C: learn(tenth(data), C))
+    part = tenth(data)
+    tried = (1.0, 4.0, 16.0) if data.kind != "series" else (0.1, 1.0, 10.0)
+    best = max(tried, key=lambda C: right(learn(part, C), part.dev_labels))
     began = time.perf_counter(), time.process_time()
-    found = learn(data, best)
-    return {"accuracy": found, **seconds(began), "setting": {"C": best}}
+    predicted = learn(data, best)
+    found = {"accuracy": right(predicted, data.dev_labels), "predicted": predicted}
+    return {**found, **seconds(began), "setting": {"C": best}}
 
 
 def features(series: Sequence[Any]) -> Any:
@@ -187,6 +193,7 @@ def ours(data: Data, arguments: argparse.Namespace, seed: int) -> dict[str, Any]
     figures = model.evaluate(data.dev_inputs, data.dev_labels)
     return {
         "accuracy": 100 * figures["accuracy"],
+        "predicted": [ranking[0][0] for ranking in model.predict(data.dev_inputs)],
         "macro_f1": 100 * figures["macro_f1"],
         "nats": figures["nats"],
         "calibration_error": 100 * figures["calibration_error"],

@@ -1,18 +1,22 @@
 """Recurrent models of published packages, before and after elman.accelerate: differences and times, a row each.
 
     pip install neuralforecast resemblyzer 'setuptools<81' flair      # optional: what is missing is skipped
+    pip install torch==2.13.0 torchvision==0.28.0 kraken              # whose scikit-learn is older: apart from these
     python benchmarks/third_party.py
     python benchmarks/third_party.py --only resemblyzer,flair --threads 1
 
-Nothing is downloaded. neuralforecast's and flair's models have their default sizes and untrained weights, Resemblyzer's
-speaker encoder has the weights that it comes with (setuptools<81 is for one of its dependencies).
+Nothing is downloaded. The models of neuralforecast, flair and kraken (lines) have their default sizes and untrained
+weights, Resemblyzer's speaker encoder and kraken's page segmenter the weights that they come with (setuptools<81 is for
+one of Resemblyzer's dependencies).
 
 Forward is inference in evaluation mode; a step is forward and backward, by all parameters, of random cotangents.  The
 two take turns (torch, elman, torch, elman, ...), and the smallest of the rounds counts.  Differences are relative to
-the largest number.  `fit` rows time the package's own training loop, everything in it included.
+the largest number; where a model enlarges roundings beyond the tolerance, both are held beside it in float64.  `fit`
+rows time the package's own training loop, everything in it included.
 """
 
 import argparse
+import copy
 import logging
 import math
 import tempfile
@@ -40,6 +44,8 @@ class Case(NamedTuple):
     name: str
     model: nn.Module
     example: Any
+    exact: Callable[[nn.Module], nn.Module] = lambda model: copy.deepcopy(model).double()
+    """Makes the same model in float64."""
 
 
 class Fit(NamedTuple):
@@ -137,7 +143,40 @@ def flair() -> Iterator[Case]:
     yield Case("flair SequenceTagger, LSTM", TaggerLoss(tagger), (sentences,))
 
 
-PACKAGES = {"neuralforecast": neuralforecast, "resemblyzer": resemblyzer, "flair": flair}
+def kraken() -> Iterator[Case]:
+    """Reading old prints: a page, found by LSTMs along its rows and columns; 16 lines, read by a BiLSTM of 3 layers."""
+    declared = torch.library.Library("torchvision", "FRAGMENT")
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:  # torchvision's operators are for another build of torch; kraken's networks call none of them
+        for name in ("nms", "qnms"):
+            declared.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    from importlib.resources import files
+
+    from kraken.configs import VGSLRecognitionTrainingConfig
+    from kraken.lib.vgsl import TorchVGSLModel
+    from kraken.lib.vgsl.layers import GroupNorm
+    from kraken.models import load_models
+
+    def exact(model: nn.Module) -> nn.Module:
+        model = copy.deepcopy(model).double()
+        for norm in model.modules():
+            if isinstance(norm, GroupNorm):  # which casts to float32 first
+                norm.forward = lambda inputs, seq_len, output_shape=None, layer=norm.layer: (layer(inputs), seq_len)
+        return model
+
+    page = torch.ones(1, 3, 600, 400)
+    for top in range(60, 540, 24):
+        ink = torch.rand(4, 80) < 0.5
+        page[:, :, top : top + 12, 40:360] = ink.float().repeat_interleave(3, 0).repeat_interleave(4, 1)
+    (segmenter,) = load_models(files("kraken").joinpath("blla.mlmodel"))
+    yield Case("kraken page segmenter", segmenter.nn, page, exact)
+    reader = TorchVGSLModel(vgsl=VGSLRecognitionTrainingConfig().spec.removesuffix("]") + " O1c80]")
+    reader.init_weights()
+    yield Case("kraken line reader", reader.nn, torch.rand(16, 1, 120, 800))
+
+
+PACKAGES = {"neuralforecast": neuralforecast, "resemblyzer": resemblyzer, "flair": flair, "kraken": kraken}
 
 
 def row(name: str, what: str, before: float, after: float, difference: float, limit: float) -> str:
@@ -155,7 +194,30 @@ def measure(case: Case) -> list[str]:
     rows = [row(case.name, "forward", *found.forward, found.outputs, TOLERANCE["outputs"])]
     if found.step is not None and found.gradients is not None:
         rows.append(row(case.name, "step", *found.step, found.gradients, TOLERANCE["gradients"]))
+    if found.outputs > TOLERANCE["outputs"] or (found.gradients or 0.0) > TOLERANCE["gradients"]:
+        rows += beside_float64(case)
     return rows
+
+
+def beside_float64(case: Case) -> list[str]:
+    """How far torch's results and ours are from those of the model in float64, relative to the largest number."""
+    model, example = case.model.eval(), case.example
+    exact = case.exact(elman.restore(model))
+    with torch.no_grad():
+        cotangent = torch.randn_like(exact(example.double())[0])
+
+    def results(model: nn.Module, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        output = model(example.to(dtype))[0]
+        gradients = torch.autograd.grad(output, list(model.parameters()), cotangent.to(dtype))
+        return output.detach().double(), torch.cat([gradient.flatten() for gradient in gradients]).double()
+
+    def far(found: tuple[Tensor, Tensor]) -> str:
+        outputs, gradients = ((a - b).abs().max() / b.abs().max() for a, b in zip(found, wanted, strict=True))
+        return f"outputs {outputs:.0e}, gradients {gradients:.0e}"
+
+    wanted = results(exact, torch.float64)
+    before, after = results(model, torch.float32), results(elman.accelerate(model), torch.float32)
+    return [f"  from float64: torch {far(before)}; elman {far(after)}"]
 
 
 def measure_fit(fit: Fit, rounds: int) -> list[str]:
