@@ -16,6 +16,16 @@ struct BackwardStep {
   T *delta, *delta_in;    // [n, stride]
   bool odd;               // as in ForwardStep
 
+  // Asks for what the cell reads of some units of a row, while the product before it runs.
+  template <class C>
+  ELMAN_INLINE void ask(Index row, Index unit, Index count) const {
+    if (C::saved) ask_for<false>(save[row] + unit * C::saved, count * C::saved);
+    if (C::saved == 0) ask_for<false>(h[row] + unit, count);
+    if (C::carries) ask_for<false>(before[row] + unit, count);
+    if (keep_h) ask_for<false>(keep_h[row] + unit, count);
+    if (keep_c) ask_for<false>(keep_c[row] + unit, count);
+  }
+
   ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index stride) const {
     const auto rows = [i](const T* const* from) { return from ? from + i : nullptr; };
     return {later + i,         rows(dy),    h + i,                    before + i,         save + i,
@@ -42,6 +52,7 @@ void backward_rows(const Layout<C, T>& at, const T* hh, Columns units, Index n, 
           if (carries || !recurs) sum += load(step.dh + (begin + i) * at.Hp + u);
           block.sums[i * vectors + j] = sum;
         }
+      for (int i = 0; i < rows; i++) step.template ask<C>(begin + i, column, vectors * lanes<T>);
       if (recurs) product(block, rows, at.width, PointedRows<T>{step.later + begin}, hh + column * at.width);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {

@@ -111,6 +111,16 @@ struct ForwardStep {
   T* const* save;          // [n] or null: inference
   const T *const *keep_h, *const *keep_c;  // [n] rows of zoneout, or null
   bool odd;  // every second step goes through W from its end, which the step before has left in the caches
+
+  // Asks for what the cell reads and writes of some units of a row, while the product before it runs; for h_t only where
+  // the formula is so short that its stores are all there is to wait for.
+  template <class C>
+  ELMAN_INLINE void ask(Index row, Index unit, Index count) const {
+    if (C::gates == 1) ask_for<true>(after[row] + unit, count);
+    if (C::saved && save) ask_for<true>(save[row] + unit * C::saved, count * C::saved);
+    if (keep_h) ask_for<false>(keep_h[row] + unit, count);
+    if (keep_c) ask_for<false>(keep_c[row] + unit, count);
+  }
 };
 
 // One step of n rows for some vectors of units.  A block holds all gates of some vectors of units: the product leaves
@@ -128,6 +138,7 @@ void forward_rows(const Layout<C, T>& at, const ForwardWeights<T>& w, Columns un
           block.sums[i * vectors + j] = C::apart && j % G == G - 1
                                             ? load(w.bias_apart + (unit + j / G) * lanes<T>)
                                             : load(step.net[begin + i] + column + j * lanes<T>);
+      for (int i = 0; i < rows; i++) step.template ask<C>(begin + i, unit * lanes<T>, count * lanes<T>);
       product(block, rows, at.H, PointedRows<T>{step.before + begin}, w.hh + column * at.H);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < count; j++) {

@@ -94,6 +94,13 @@ ELMAN_INLINE Vec<T> load_part(const T* p, Index count) {
 #endif
 }
 
+// Asks for the lines of `count` elements some time before they are read, or written.  The rows of a block are far apart,
+// which no processor foresees.
+template <bool written, class T>
+ELMAN_INLINE void ask_for(const T* p, Index count) {
+  for (Index i = 0; i < count; i += 64 / Index(sizeof(T))) __builtin_prefetch(p + i, written);
+}
+
 // Stores the first `count` elements and touches nothing else.
 template <class T>
 ELMAN_INLINE void store_part(T* p, Vec<T> v, Index count) {
