@@ -112,7 +112,9 @@ def fasttext(data: Data, threads: int) -> dict[str, Any]:
 
     def learn(part: Data, **setting: Any) -> list[str]:
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
-            for text, label in zip(part.inputs, part.labels, strict=True):
+            rows = list(zip(part.inputs, part.labels, strict=True))
+            random.Random(2).shuffle(rows)  # fastText reads them as they come, and files may be sorted by label
+            for text, label in rows:
                 file.write(f"__label__{label.replace(' ', '_')} {cut(text)}\n")
             file.flush()
             model = library.train_supervised(file.name, thread=threads, verbose=0, **setting)
