@@ -80,7 +80,7 @@ def print_table(results: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", default="names,sst2")
-    parser.add_argument("--peers", default="logistic,letters")
+    parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--time", default="10m", help="budget of elman for each fold")
     parser.add_argument("--threads", type=int, default=1)
