@@ -119,23 +119,20 @@ def fasttext(data: Data, threads: int) -> dict[str, Any]:
             file.flush()
             model = library.train_supervised(file.name, thread=threads, verbose=0, **setting)
         found = model.predict([cut(text) for text in part.dev_inputs])[0]
-        return [labels[0].removeprefix("__label__") for labels in found]
+        names = {label.replace(" ", "_"): label for label in part.labels}
+        return [names[labels[0].removeprefix("__label__")] for labels in found]
 
     def cut(text: str) -> str:
         return tokens(text.replace("\n", " "), data.kind)
-
-    def accuracy(part: Data, predicted: list[str]) -> float:
-        return right(predicted, [label.replace(" ", "_") for label in part.dev_labels])
 
     n = 4 if data.kind == "names" else 2
     tried = ((5, 0.5), (25, 0.5), (25, 0.1), (100, 0.1))
     settings = [{"epoch": e, "lr": r, "dim": 100, "bucket": 200_000, "wordNgrams": n} for e, r in tried]
     part = tenth(data)
-    best = max(settings, key=lambda setting: accuracy(part, learn(part, **setting)))
+    best = max(settings, key=lambda setting: right(learn(part, **setting), part.dev_labels))
     began = time.perf_counter(), time.process_time()
     predicted = learn(data, **best)
-    names = {label.replace(" ", "_"): label for label in data.labels}
-    found = {"accuracy": accuracy(data, predicted), "predicted": [names[label] for label in predicted]}
+    found = {"accuracy": right(predicted, data.dev_labels), "predicted": predicted}
     return {**found, **seconds(began), "setting": best}
 
 

@@ -112,8 +112,8 @@ struct ForwardStep {
   const T *const *keep_h, *const *keep_c;  // [n] rows of zoneout, or null
   bool odd;  // every second step goes through W from its end, which the step before has left in the caches
 
-  // Asks for what the cell reads and writes of some units of a row, while the product before it runs; for h_t only where
-  // the formula is so short that its stores are all there is to wait for.
+  // Asks for what the cell reads and writes of some units of a row, while the product before it runs; for h_t only
+  // where the formula is so short that its stores are all there is to wait for.
   template <class C>
   ELMAN_INLINE void ask(Index row, Index unit, Index count) const {
     if (C::gates == 1) ask_for<true>(after[row] + unit, count);
