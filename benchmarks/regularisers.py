@@ -17,28 +17,30 @@ import torch
 from torch import Tensor, nn
 
 import elman
-from elman.layers import LockedDropout, weight_dropped, zoneout_mask
+from elman.layers import LockedDropout, locked_mask, weight_dropped, zoneout_mask
 
 GRID = [(64, 32, 64, 128), (64, 32, 128, 256), (64, 32, 256, 512), (35, 20, 400, 1150), (20, 1, 128, 256)]
 CELLS = {"rnn_tanh": elman.RNN, "gru": elman.GRU, "lstm": elman.LSTM}
-VARIANTS = ("plain", "locked", "weights", "both", "zoneout")
+VARIANTS = ("plain", "locked", "recurrent", "weights", "both", "zoneout")
 SAMPLE = 0.05  # seconds of one sample at least
 
 
 class Regularised(nn.Module):
-    """A layer with locked dropout behind it or dropped weights, or both, or with zoneout."""
+    """A layer with locked dropout behind it or dropped weights, or both, or with recurrent dropout or zoneout."""
 
     def __init__(self, layer: elman.RNN | elman.GRU | elman.LSTM, variant: str, T: int, N: int) -> None:
         super().__init__()
         shape = (T, N, layer.hidden_size)
         masks = [zoneout_mask(shape, 0.1) for _ in range(2 if isinstance(layer, elman.LSTM) else 1)]
         self.zoneout = (masks[0] if len(masks) == 1 else tuple(masks)) if variant == "zoneout" else None
+        self.recurrent = variant == "recurrent"
         self.layer = weight_dropped(layer, 0.5) if variant in ("weights", "both") else layer
         self.dropout = LockedDropout(0.5) if variant in ("locked", "both") else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """The output of the layer, (T, N, H)."""
-        return self.dropout(self.layer(x, zoneout=self.zoneout)[0])
+        mask = locked_mask((1, x.shape[1], self.layer.hidden_size), 0.5) if self.recurrent else None
+        return self.dropout(self.layer(x, zoneout=self.zoneout, recurrent_mask=mask)[0])
 
 
 def step(module: nn.Module, x: Tensor, dy: Tensor) -> tuple[Tensor, ...]:

@@ -12,6 +12,7 @@ struct BackwardStep {
   const T* const* dy;     // rows of dE/dy_t, or null: zeros
   const T *const *h, *const *before, *const *save;
   const T *const *keep_h, *const *keep_c;  // rows of zoneout, or null
+  const T* const* mask;   // rows of the recurrent mask, or null
   T *dh, *dc;             // [n, Hp]
   T *delta, *delta_in;    // [n, stride]
   bool odd;               // as in ForwardStep
@@ -29,8 +30,8 @@ struct BackwardStep {
   ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index stride) const {
     const auto rows = [i](const T* const* from) { return from ? from + i : nullptr; };
     return {later + i,         rows(dy),    h + i,                    before + i,         save + i,
-            rows(keep_h),      rows(keep_c), dh + i * Hp, dc ? dc + i * Hp : nullptr, delta + i * stride,
-            delta_in + i * stride, odd};
+            rows(keep_h),      rows(keep_c), rows(mask), dh + i * Hp, dc ? dc + i * Hp : nullptr,
+            delta + i * stride, delta_in + i * stride, odd};
   }
 };
 
@@ -40,20 +41,27 @@ template <class C, class T, bool zoned>
 void backward_rows(const Layout<C, T>& at, const T* hh, Columns units, Index n, const BackwardStep<T>& step,
                    bool recurs) {
   constexpr int G = C::gates;
-  const bool carries = C::carries || (zoned && step.keep_h);
+  const bool carries = C::carries || (zoned && step.keep_h), masked = recurs && step.mask;
   row_groups<T, panel_vectors>(n, units, step.odd, [&](Index unit, auto vectors, int most, auto product) {
     const Index column = unit * lanes<T>;
     strips(n, most, [&](Index begin, int rows) {
+      const auto beside_w = [&](Index row, Index u) ELMAN_LAMBDA {
+        Vec<T> sum = step.dy ? load_part(step.dy[row] + u, at.H - u) : zeros<T>();
+        if (carries || !recurs) sum += load(step.dh + row * at.Hp + u);
+        return sum;
+      };
       Block<T> block;
       for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) {
-          const Index u = column + j * lanes<T>;
-          Vec<T> sum = step.dy ? load_part(step.dy[begin + i] + u, at.H - u) : zeros<T>();
-          if (carries || !recurs) sum += load(step.dh + (begin + i) * at.Hp + u);
-          block.sums[i * vectors + j] = sum;
-        }
+        for (int j = 0; j < vectors; j++)
+          block.sums[i * vectors + j] = masked ? zeros<T>() : beside_w(begin + i, column + j * lanes<T>);
       for (int i = 0; i < rows; i++) step.template ask<C>(begin + i, column, vectors * lanes<T>);
       if (recurs) product(block, rows, at.width, PointedRows<T>{step.later + begin}, hh + column * at.width);
+      for (int i = 0; masked && i < rows; i++)  // what came through W is masked
+        for (int j = 0; j < vectors; j++) {
+          const Index u = column + j * lanes<T>;
+          Vec<T>& sum = block.sums[i * vectors + j];
+          sum = fma(load_part(step.mask[begin + i] + u, at.H - u), sum, beside_w(begin + i, u));
+        }
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
           const Index row = begin + i, u = column + j * lanes<T>, gate = row * at.stride + (unit + j) * G * lanes<T>;
@@ -139,6 +147,7 @@ class BackwardTask {
       copy_padded<T>(mine_.dh + at, call_.dh_n ? state(call_.dh_n, i) + own_.first : nullptr, own_.count);
       if (C::has_cell)
         copy_padded<T>(mine_.dc + at, call_.dc_n ? state(call_.dc_n, i) + own_.first : nullptr, own_.count);
+      if (plan_.masked()) mine_.mask[i] = call_.mask.data + rows_.row[i] * call_.mask.row + d_ * at_.H;
     }
     if (plan_.wants_weights(d_)) {
       if (!plan_.coded()) clear(mine_.share.ih, at_.I);
@@ -170,7 +179,7 @@ class BackwardTask {
       }
       const BackwardStep<T> step{mine_.later, call_.dy.data ? mine_.dy : nullptr, mine_.h, mine_.before, mine_.save,
                                  keep_.h.data ? mine_.keep_h : nullptr, keep_.c.data ? mine_.keep_c : nullptr,
-                                 mine_.dh, mine_.dc, mine_.delta + row * at_.stride, mine_.delta_in + row * at_.stride,
+                                 plan_.masked() ? mine_.mask : nullptr, mine_.dh, mine_.dc, mine_.delta + row * at_.stride, mine_.delta_in + row * at_.stride,
                                  (s & 1) != 0};
       if (later > 0) backward_step<C, T>(at_, w_.hh, units_, later, step, true);
       if (n > later) backward_step<C, T>(at_, w_.hh, units_, n - later, step.from(later, at_.Hp, at_.stride), false);
@@ -198,8 +207,12 @@ class BackwardTask {
   void add_weight_gradients(Index begin, Index end, Index R) {
     const Share<T>& share = mine_.share;
     const Strips<T> h{mine_.strips, at_.H, share.hh}, x{mine_.strips + R * at_.H, at_.I, share.ih};
-    for_rows(begin, end, [&](Index r, Index i, Index s) { mine_.rows[r] = h_before(i, s); });
-    pack_strips(R, at_.H, mine_.rows, mine_.strips, place_.member, plan_.division.members);
+    for_rows(begin, end, [&](Index r, Index i, Index s) {
+      mine_.rows[r] = h_before(i, s);
+      if (plan_.masked()) mine_.factors[r] = mine_.mask[i];
+    });
+    pack_strips(R, at_.H, mine_.rows, mine_.strips, place_.member, plan_.division.members,
+                plan_.masked() ? mine_.factors : nullptr);
     if (!plan_.coded()) {
       for_rows(begin, end,
                [&](Index r, Index i, Index s) { mine_.rows[r] = call_.x.at(rows_.time(i, s), rows_.row[i]); });
@@ -260,7 +273,8 @@ class BackwardTask {
     rows_times_panels<T, panel_vectors>(n, at_.width, {mine_.rows}, w_.hh, at_.H, units_, nullptr, mine_.out);
     for (Index i = 0; i < n; i++) {
       T* to = state(call_.dh0, i);
-      for (Index k = u; k < u + own_.count; k++) to[k] = (carries ? to[k] : T(0)) + through_w[i * at_.H + k];
+      for (Index k = u; k < u + own_.count; k++)
+        to[k] = (carries ? to[k] : T(0)) + (plan_.masked() ? mine_.mask[i][k] : T(1)) * through_w[i * at_.H + k];
     }
   }
 

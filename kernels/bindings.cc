@@ -105,7 +105,7 @@ void run_forward(ForwardCall<T>& call, const Addresses& weights, void (*run)(con
 
 void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
              Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
-             const Addresses& weights, Address y, Index y_time, Index y_row, Address h_n, Address c_n, Address saved) {
+             Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row, Address h_n, Address c_n, Address saved) {
   const Shape shape{T, N, I, H, D};
   check(cell, itemsize, threads, shape);
   const Table& table = active_table();
@@ -119,6 +119,7 @@ void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Ind
     call.h0 = at<const Real>(h0);
     call.c0 = at<const Real>(c0);
     read_zoneout(zoneout, call.zoneout);
+    call.mask = {at<const Real>(mask), mask_row};
     call.y = sequence<Real>(y, y_time, y_row);
     call.h_n = at<Real>(h_n);
     call.c_n = at<Real>(c_n);
@@ -143,7 +144,7 @@ void run_backward(BackwardCall<T>& call, const Addresses& weights, const Address
 
 void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
               Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
-              const Addresses& weights, Address y, Index y_time, Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n,
+              Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n,
               Address dc_n, Address dx, Index dx_time, Index dx_row, Address dh0, Address dc0,
               const Addresses& dweights) {
   const Shape shape{T, N, I, H, D};
@@ -159,6 +160,7 @@ void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, In
     call.h0 = at<const Real>(h0);
     call.c0 = at<const Real>(c0);
     read_zoneout(zoneout, call.zoneout);
+    call.mask = {at<const Real>(mask), mask_row};
     call.y = sequence<const Real>(y, y_time, y_row);
     call.saved = at<const Real>(saved);
     call.dy = sequence<const Real>(dy, dy_time, dy_row);
@@ -328,13 +330,13 @@ NB_MODULE(_kernels, m) {
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
         nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("zoneout"),
-        nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("mask"), nb::arg("mask_row_stride"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
         nb::arg("y_row_stride"), nb::arg("h_n"), nb::arg("c_n"), nb::arg("saved"),
         "One layer over time; kernels/layer.h says what each argument holds.");
   m.def("backward", backward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
         nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("zoneout"),
-        nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("mask"), nb::arg("mask_row_stride"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
         nb::arg("y_row_stride"), nb::arg("saved"), nb::arg("dy"), nb::arg("dy_time_stride"), nb::arg("dy_row_stride"),
         nb::arg("dh_n"), nb::arg("dc_n"), nb::arg("dx"), nb::arg("dx_time_stride"), nb::arg("dx_row_stride"),
         nb::arg("dh0"), nb::arg("dc0"), nb::arg("dweights"), "The gradients of one layer.");

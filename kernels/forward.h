@@ -20,8 +20,10 @@ struct ForwardScratch {
   const T** before;   // [n] rows of h_{t-1}
   T** after;          // [n] rows of h_t
   const T **keep_h, **keep_c;  // [n] rows of zoneout
+  const T **mask, **dropped;   // [n] rows of the recurrent mask, and of mask * h_{t-1}
   T* net;             // [R, stride], the crew's
   T* c;               // [n, Hp], the crew's
+  T* masked[2];       // [n, Hp], the crew's: mask * h of the step before, and of this one, by turns
   Crew crew;
 };
 
@@ -47,6 +49,7 @@ struct ForwardPlan {
       : call(c), at(c.shape), division(c.threads, team.threads(), c.shape, C::gates, sizeof(T)) {}
 
   bool coded() const { return call.codes.data != nullptr; }
+  bool masked() const { return call.mask.data != nullptr; }
 
   void place(Arena& arena) {
     for (int d = 0; d < division.directions; d++) weights[d] = place_weights(at, coded(), arena);
@@ -57,6 +60,8 @@ struct ForwardPlan {
     for (int i = 0; i < division.tasks();) {
       T* net = coded() ? nullptr : arena.take<T>(R * at.stride);
       T* c = C::has_cell ? arena.take<T>(n * at.Hp) : nullptr;
+      T* even = masked() ? arena.take<T>(n * at.Hp) : nullptr;
+      T* odd = masked() ? arena.take<T>(n * at.Hp) : nullptr;
       const Crew crew = place_crew(division, arena);
       for (int member = 0; member < division.members; member++, i++) {
         ForwardScratch<T> mine;
@@ -69,8 +74,12 @@ struct ForwardPlan {
         mine.after = arena.take<T*>(n);
         mine.keep_h = arena.take<const T*>(n);
         mine.keep_c = arena.take<const T*>(n);
+        mine.mask = masked() ? arena.take<const T*>(n) : nullptr;
+        mine.dropped = masked() ? arena.take<const T*>(n) : nullptr;
         mine.net = net;
         mine.c = c;
+        mine.masked[0] = even;
+        mine.masked[1] = odd;
         mine.crew = crew;
         if (all) all[i] = mine;
       }
@@ -105,11 +114,14 @@ void pack_weights(const Layout<C, T>& at, const Weights<const T>& w, bool coded,
 template <class T>
 struct ForwardStep {
   const T* const* before;  // [n] rows of h_{t-1}
+  const T* const* factors; // [n] rows of what is multiplied by W: h_{t-1}, or mask * h_{t-1}
   T* const* after;         // [n] rows of h_t
   T* const* net;           // [n]
   T* c;                    // [n, Hp] in and out
   T* const* save;          // [n] or null: inference
   const T *const *keep_h, *const *keep_c;  // [n] rows of zoneout, or null
+  const T* const* mask;    // [n] rows of the recurrent mask, or null
+  T* masked;               // [n, Hp] out, with a mask: mask * h_t
   bool odd;  // every second step goes through W from its end, which the step before has left in the caches
 
   // Asks for what the cell reads and writes of some units of a row, while the product before it runs; for h_t only
@@ -120,6 +132,15 @@ struct ForwardStep {
     if (C::saved && save) ask_for<true>(save[row] + unit * C::saved, count * C::saved);
     if (keep_h) ask_for<false>(keep_h[row] + unit, count);
     if (keep_c) ask_for<false>(keep_c[row] + unit, count);
+  }
+
+  // Masks some units of h_t for the next step; by itself, so that no other step pays for it.
+  template <class C>
+  ELMAN_INLINE void drop(const Layout<C, T>& at, Index row, Index unit, Index count) const {
+    const T *h = after[row], *factors = mask[row];
+    T* to = masked + row * at.Hp;
+    for (Index u = unit; u < unit + count; u += lanes<T>)
+      store(to + u, load_part(factors + u, at.H - u) * load_part(h + u, at.H - u));
   }
 };
 
@@ -139,7 +160,7 @@ void forward_rows(const Layout<C, T>& at, const ForwardWeights<T>& w, Columns un
                                             ? load(w.bias_apart + (unit + j / G) * lanes<T>)
                                             : load(step.net[begin + i] + column + j * lanes<T>);
       for (int i = 0; i < rows; i++) step.template ask<C>(begin + i, unit * lanes<T>, count * lanes<T>);
-      product(block, rows, at.H, PointedRows<T>{step.before + begin}, w.hh + column * at.H);
+      product(block, rows, at.H, PointedRows<T>{step.factors + begin}, w.hh + column * at.H);
       for (int i = 0; i < rows; i++)
         for (int j = 0; j < count; j++) {
           const Index row = begin + i, u = (unit + j) * lanes<T>, left = at.H - u;
@@ -157,6 +178,8 @@ void forward_rows(const Layout<C, T>& at, const ForwardWeights<T>& w, Columns un
           if constexpr (C::has_cell) store(step.c + row * at.Hp + u, state);
           store_part(step.after[row] + u, next, left);
         }
+      if (step.mask)
+        for (int i = 0; i < rows; i++) step.drop(at, begin + i, unit * lanes<T>, count * lanes<T>);
     });
   });
 }
@@ -192,10 +215,17 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
   const T** before = mine.before;
   T** save = call.saved ? mine.save : nullptr;
   const Zoneout<T>& keep = call.zoneout;
+  const bool masked = plan.masked();
   for (Index i = 0; i < rows.n; i++) {
     before[i] = state(call.h0, i);
     if (C::has_cell) copy_padded(mine.c + i * at.Hp + own.first, state(call.c0, i) + own.first, own.count);
+    if (masked) {
+      mine.mask[i] = call.mask.data + rows.row[i] * call.mask.row + d * at.H;
+      T* to = mine.masked[0] + i * at.Hp;
+      for (Index u = own.first; u < own.first + own.count; u++) to[u] = mine.mask[i][u] * before[i][u];
+    }
   }
+  if (masked) mine.crew.meet();
 
   const Index steps = chunk_steps(rows.n, at.H);
   Index n = rows.n;
@@ -228,9 +258,12 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
         if (save) save[i] = saved_row(at, call.saved, shape, d, t, rows.row[i]);
         if (keep.h.data) mine.keep_h[i] = keep.h.at(t, rows.row[i]) + d * at.H;
         if (keep.c.data) mine.keep_c[i] = keep.c.at(t, rows.row[i]) + d * at.H;
+        if (masked) mine.dropped[i] = mine.masked[s & 1] + i * at.Hp;
       }
-      forward_step<C, T>(at, w, units, n, {before, mine.after, net, mine.c, save, keep.h.data ? mine.keep_h : nullptr,
-                                           keep.c.data ? mine.keep_c : nullptr, (s & 1) != 0});
+      forward_step<C, T>(at, w, units, n,
+                         {before, masked ? mine.dropped : before, mine.after, net, mine.c, save,
+                          keep.h.data ? mine.keep_h : nullptr, keep.c.data ? mine.keep_c : nullptr,
+                          masked ? mine.mask : nullptr, mine.masked[(s + 1) & 1], (s & 1) != 0});
       if (s + 1 < rows.steps) mine.crew.meet();
       for (Index i = 0; i < n; i++) before[i] = mine.after[i];
       net += n;

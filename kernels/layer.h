@@ -51,6 +51,14 @@ struct Zoneout {
   Sequence<const T> h, c;  // c for LSTM alone
 };
 
+// Recurrent dropout: what h_{t-1} is multiplied by on its way through W, at every step the same: [N, D*H], rows `row`
+// apart; data null: nothing.
+template <class T>
+struct RecurrentMask {
+  const T* data;
+  Index row;
+};
+
 template <class T>
 struct ForwardCall {
   CellKind cell;
@@ -61,6 +69,7 @@ struct ForwardCall {
   Codes codes;
   const T *h0, *c0;            // [D, N, H]; c0 for LSTM alone
   Zoneout<T> zoneout;
+  RecurrentMask<T> mask;
   Weights<const T> weights[2]; // a direction each
   Sequence<T> y;               // [T, N, D*H] out; zeros where t >= length
   T *h_n, *c_n;                // [D, N, H] out
@@ -77,6 +86,7 @@ struct BackwardCall {
   Codes codes;                 // as in ForwardCall; x then has no gradient
   const T *h0, *c0;
   Zoneout<T> zoneout;          // as in ForwardCall; has no gradient
+  RecurrentMask<T> mask;       // as in ForwardCall; has no gradient
   Weights<const T> weights[2];
   Sequence<const T> y;         // as forward wrote it
   const T* saved;

@@ -293,15 +293,17 @@ ELMAN_INLINE void multiply_packed(int rows, int vectors, Vec<T>* block, Index K,
   multiply_panel<T, most, most>(rows, block, K, a, panel);
 }
 
-// Packs rows of M numbers, given by K pointers; `part` of `parts` packs some of the strips.  Whole vectors are copied,
-// their excess overwritten by the next row, from front to back.
+// Packs rows of M numbers, given by K pointers, each times its row of `factors` unless that is null; `part` of `parts`
+// packs some of the strips.  Whole vectors are copied, their excess overwritten by the next row, from front to back.
 template <class T>
-void pack_strips(Index K, Index M, const T* const* x, T* packed, Index part, Index parts) {
+void pack_strips(Index K, Index M, const T* const* x, T* packed, Index part, Index parts,
+                 const T* const* factors = nullptr) {
   const auto pack = [&](Index begin, int columns) {
     T* to = packed + begin * K;
     for (Index k = 0; k < K; k++, to += columns)
       for (int done = 0; done < columns; done += lanes<T>) {
-        const Vec<T> numbers = load_part(x[k] + begin + done, M - begin - done);
+        Vec<T> numbers = load_part(x[k] + begin + done, M - begin - done);
+        if (factors) numbers *= load_part(factors[k] + begin + done, M - begin - done);
         if ((K - k) * columns - done >= lanes<T>) store(to + done, numbers);
         else store_part(to + done, numbers, columns - done);  // the next strip may be another thread's
       }

@@ -56,7 +56,8 @@ class Case:
     biases: tuple[bool, bool]  # b_ih and b_hh
     state: bool  # given, or None
     lengths: tuple[int, ...] | None
-    layouts: dict[str, str]  # of x, the states, the weights, the cotangents
+    masked: bool  # whether there is recurrent dropout
+    layouts: dict[str, str]  # of x, the states, the weights, the mask, the cotangents
     wanted: frozenset[str]  # leaves whose gradients are asked for
     used: frozenset[str]  # outputs that have a cotangent
     seed: int
@@ -67,7 +68,7 @@ class Case:
         return KINDS.index(self.kind)
 
     def leaves(self) -> dict[str, Tensor]:
-        """x, states and weights by name, laid out as the case says. Products keep to size 1 through all steps."""
+        """x, states, weights and mask by name, laid out as the case says. Products keep to size 1 through all steps."""
         generator = torch.Generator().manual_seed(self.seed)
 
         def random(what: str, *shape: int, bound: float = 0.0) -> Tensor:
@@ -80,6 +81,9 @@ class Case:
         if self.state:
             names = ("h0", "c0") if self.kind == "lstm" else ("h0",)
             leaves |= {name: random("state", self.D, self.N, self.H) for name in names}
+        if self.masked:
+            halves = torch.randint(0, 3, (self.N, self.D * self.H), generator=generator) / 2
+            leaves["mask"] = lay(halves.to(self.dtype), self.layouts["mask"])
         for d in range(self.D):
             leaves[f"w_ih {d}"] = random("weight", rows, self.I, bound=self.I**-0.5)
             leaves[f"w_hh {d}"] = random("weight", rows, self.H, bound=1.5 * self.H**-0.5)
@@ -122,11 +126,11 @@ def cases(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> Case:
         ]
     outputs = ("y", "h_n", "c_n") if kind == "lstm" else ("y", "h_n")
     any_layout = st.sampled_from((*LAYOUTS, *REPEATS))
-    layouts = {part: draw(any_layout) for part in ("x", "state", "cotangent")}
+    layouts = {part: draw(any_layout) for part in ("x", "state", "mask", "cotangent")}
     layouts["weight"] = draw(st.sampled_from(tuple(LAYOUTS)))
     return Case(
         kind, dtype, T, N, I, H, D, threads, draw(st.booleans()), biases, state, lengths,
-        layouts,
+        draw(st.booleans()), layouts,
         wanted=draw(st.just(frozenset(leaves)) | st.frozensets(st.sampled_from(leaves))),
         used=draw(st.just(frozenset(outputs)) | st.frozensets(st.sampled_from(outputs), min_size=1)),
         seed=draw(st.integers(0, 2**32)),
@@ -134,10 +138,10 @@ def cases(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> Case:
 
 
 @st.composite
-def problems(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> tuple[Problem, list[int] | None, bool]:
-    """Any module of a kind, the lengths of its rows, and whether it is given a state."""
+def problems(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> tuple[Problem, list[int] | None, bool, bool]:
+    """Any module of a kind, the lengths of its rows, and whether it is given a state, and a recurrent mask."""
     T, N, L = draw(st.integers(1, 8)), draw(st.integers(0, 6)), draw(st.integers(1, 3))
     I, H = draw(st.sampled_from(EDGES)), draw(st.sampled_from(EDGES))  # noqa: E741
     options = [draw(st.booleans()) for _ in range(3)]
     lengths = draw(st.none() | st.lists(st.integers(0, T), min_size=N, max_size=N))
-    return Problem(kind, T, N, I, H, L, *options, dtype=dtype), lengths, draw(st.booleans())
+    return Problem(kind, T, N, I, H, L, *options, dtype=dtype), lengths, draw(st.booleans()), draw(st.booleans())

@@ -99,7 +99,8 @@ struct Problem {
   Shape shape;
   Array<Index> lengths, order;
   Strides at_x, at_y, at_dy, at_dx, at_keep;
-  Array<T> x, h0, c0, keep_h, keep_c, weights[2][4], dy, dh_n, dc_n;
+  Index mask_row;
+  Array<T> x, h0, c0, keep_h, keep_c, mask, weights[2][4], dy, dh_n, dc_n;
   bool trains, wants_x, wants_h0, wants_c0, wants[2][4];
 
   Problem(Random& random, Size size) : cell(CellKind(random.whole(0, 3))) {
@@ -132,6 +133,8 @@ struct Problem {
     at_keep = Strides::any(random, s, s.D * s.H, true);
     if (random.chance(0.3)) keep_h = masks(random, at_keep.size);
     if (cell == CellKind::lstm && random.chance(0.3)) keep_c = masks(random, at_keep.size);
+    mask_row = s.D * s.H + random.whole(0, 3);
+    if (random.chance(0.3) && s.N) mask = masks(random, (s.N - 1) * mask_row + s.D * s.H);
     const bool biases[] = {random.chance(0.8), random.chance(0.8)};
     for (Index d = 0; d < s.D; d++) {
       weights[d][0] = Array<T>::random(random, rows * s.I, 1 / std::sqrt(double(s.I)));
@@ -156,7 +159,7 @@ struct Problem {
                      [&](Index a, Index b) { return lengths.data()[a] > lengths.data()[b]; });
   }
 
-  // Zoneout of 0, 1 and, as in evaluation, between.
+  // Numbers of 0, 1 and, as zoneout has them in evaluation, between.
   static Array<T> masks(Random& random, Index size) {
     Array<T> array(size, T(0), random.chance(0.5));
     for (T& number : array) number = T(random.whole(0, 2)) / 2;
@@ -167,7 +170,7 @@ struct Problem {
     return std::string(cell_names[int(cell)]) + (sizeof(T) == 4 ? " float" : " double") + " T " +
            std::to_string(shape.T) + " N " + std::to_string(shape.N) + " I " + std::to_string(shape.I) + " H " +
            std::to_string(shape.H) + " D " + std::to_string(shape.D) + (lengths.data() ? " with lengths" : "") +
-           (keep_h.data() || keep_c.data() ? " with zoneout" : "");
+           (keep_h.data() || keep_c.data() ? " with zoneout" : "") + (mask.data() ? " with a recurrent mask" : "");
   }
 };
 
@@ -234,7 +237,8 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   const Sequence<const T> x{coded ? nullptr : p.x.data(), p.at_x.time, p.at_x.row};
   const Codes codes{coded ? numbers.data() : nullptr, 1, s.T};
   const Zoneout<T> zoneout{{p.keep_h.data(), p.at_keep.time, p.at_keep.row}, {p.keep_c.data(), p.at_keep.time, p.at_keep.row}};
-  ForwardCall<T> forward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, {},
+  const RecurrentMask<T> mask{p.mask.data(), p.mask_row};
+  ForwardCall<T> forward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, mask, {},
                          {r.y.data(), p.at_y.time, p.at_y.row}, r.h_n.data(), r.c_n.data(), r.saved.data()};
   for (Index d = 0; d < s.D; d++) {
     const auto& w = p.weights[d];
@@ -249,7 +253,7 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   if (wants_x) r.dx = Array<T>(p.at_dx.size, nan);
   if (p.wants_h0) r.dh0 = Array<T>(state, nan);
   if (p.wants_c0) r.dc0 = Array<T>(state, nan);
-  BackwardCall<T> backward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, {},
+  BackwardCall<T> backward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, mask, {},
                            {r.y.data(), p.at_y.time, p.at_y.row}, r.saved.data(),
                            {p.dy.data(), p.at_dy.time, p.at_dy.row}, p.dh_n.data(), p.dc_n.data(),
                            {r.dx.data(), p.at_dx.time, p.at_dx.row}, r.dh0.data(), r.dc0.data(), {}};

@@ -80,7 +80,7 @@ class RecurrentCell(nn.Module):
         with torch.autocast("cpu", enabled=False) if autocast else nullcontext():
             if torch._C._are_functorch_transforms_active():  # of which torch's operators know too little
                 fallback.say("A recurrent cell under a torch.func transform (vmap, grad, jvp, ...)")
-                return reference.CELLS[self._cell](x, state, reference.Weights(*weights))
+                return reference.CELLS[self._cell](x, state, reference.Weights(*weights), None)
             after = _OPERATORS[self._cell](x, state if len(state) == 2 else state[0], *weights)
         return tuple(after) if len(state) == 2 else (after,)
 

@@ -223,18 +223,60 @@ def as_zoneout(
     return tuple(masks)
 
 
-def check_zoneout(x: Tensor, h0: Tensor, c0: Tensor | None, keep_h: Tensor | None, keep_c: Tensor | None) -> None:
-    """Check one layer's masks against its other tensors: (T, N, D·H) each."""
+def as_recurrent_mask(
+    mask: Tensor | None,
+    weight: Tensor,
+    layers: int,
+    N: int,
+    width: int,
+    batch_first: bool = False,
+    batched: bool = True,
+) -> Tensor | None:
+    """The masks of L layers as (L, N, D·H) in the dtype of the weight; `width` is D·H."""
+    if mask is None:
+        return None
+    if not isinstance(mask, Tensor):
+        raise TypeError(
+            f"recurrent_mask is {_kind(mask)}; expected a Tensor (1, N, D·H), as elman.layers.locked_mask draws it"
+        )
+    shape = ((N, 1, width) if batch_first else (1, N, width)) if batched else (1, width)
+    letters = ("(L, N, 1, D·H)" if batch_first else "(L, 1, N, D·H)") if batched else "(L, 1, D·H)"
+    try:
+        given = mask.to(device=weight.device, dtype=weight.dtype).expand(layers, *shape)
+    except RuntimeError:
+        raise ValueError(
+            f"recurrent_mask has shape {tuple(mask.shape)}; expected {letters} = {(layers, *shape)}, or what expands"
+            " to it: one mask for all steps"
+        ) from None
+    return given.squeeze(2 if batched and batch_first else 1) if batched else given
+
+
+def check_masks(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    keep_h: Tensor | None,
+    keep_c: Tensor | None,
+    recurrent_mask: Tensor | None,
+) -> None:
+    """Check one layer's masks against its other tensors: zoneout (T, N, D·H), the recurrent mask (N, D·H)."""
+    if recurrent_mask is not None:
+        shape = (x.shape[1], h0.shape[0] * h0.shape[2])
+        if recurrent_mask.shape != shape or recurrent_mask.dtype != h0.dtype:
+            raise ValueError(
+                f"recurrent_mask has shape {tuple(recurrent_mask.shape)} and dtype {_short(recurrent_mask.dtype)};"
+                f" expected (N, D·H) = {shape} and {_short(h0.dtype)}"
+            )
     for name, mask, state in (("keep_h", keep_h, h0), ("keep_c", keep_c, c0)):
         if mask is None:
             continue
         if state is None:
             raise TypeError("keep_c is given; only an LSTM has a cell state that can be kept")
-        shape = (x.shape[0], x.shape[1], state.shape[0] * state.shape[2])
-        if mask.shape != shape or mask.dtype != state.dtype:
+        expected = (x.shape[0], x.shape[1], state.shape[0] * state.shape[2])
+        if mask.shape != expected or mask.dtype != state.dtype:
             raise ValueError(
-                f"{name} has shape {tuple(mask.shape)} and dtype {_short(mask.dtype)}; expected (T, N, D·H) = {shape}"
-                f" and {_short(state.dtype)}"
+                f"{name} has shape {tuple(mask.shape)} and dtype {_short(mask.dtype)}; expected (T, N, D·H) ="
+                f" {expected} and {_short(state.dtype)}"
             )
 
 

@@ -53,13 +53,14 @@ def forward(
     state: Sequence[Tensor],
     weights: Sequence[Tensor | None],
     zoneout: reference.Zoneout = (),
+    recurrent_mask: Tensor | None = None,
 ) -> reference.State:
     """One layer by the reference: the arguments of the operator `layer`, and (y, h_n[, c_n]) as it returns them."""
     D = state[0].shape[0]
     each = len(weights) // D
     rows = [reference.Weights(*weights[d * each : (d + 1) * each]) for d in range(D)]  # type: ignore[arg-type]
     with torch.autocast("cpu", enabled=False):  # other devices than CPU and meta do not come here
-        return reference.layer(cell, x, lengths, tuple(state), rows, zoneout)
+        return reference.layer(cell, x, lengths, tuple(state), rows, zoneout, recurrent_mask)
 
 
 def gradients(
@@ -69,6 +70,7 @@ def gradients(
     wanted: Sequence[bool],
     cotangents: Sequence[Tensor | None],
     zoneout: reference.Zoneout,
+    recurrent_mask: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """Gradients by autograd through the reference; differentiable again where grad mode is on.
 
@@ -78,6 +80,7 @@ def gradients(
     wanted : which of them
     cotangents : of y, h_n and c_n; None for zeros
     zoneout : of h and c
+    recurrent_mask : of h on its way through W
 
     Returns
     -------
@@ -90,7 +93,7 @@ def gradients(
         assert x is not None
         assert h0 is not None
         state = (h0,) if c0 is None else (h0, c0)
-        outputs = forward(cell, x, lengths, state, weights, zoneout[: len(state)])
+        outputs = forward(cell, x, lengths, state, weights, zoneout[: len(state)], recurrent_mask)
         given = [(o, c) for o, c in zip(outputs, cotangents, strict=False) if c is not None and o.requires_grad]
         sources = [t for t, want in zip((x, h0, c0, *weights), wanted, strict=True) if want and t is not None]
         return torch.autograd.grad(

@@ -16,6 +16,7 @@ from elman.layers import fallback, operators
 from elman.layers.checks import (
     Mask,
     as_lengths,
+    as_recurrent_mask,
     as_zoneout,
     check_input,
     check_lengths,
@@ -36,6 +37,7 @@ def rnn(
     nonlinearity: str = "tanh",
     batch_first: bool = False,
     zoneout: Mask = None,
+    recurrent_mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run one simple recurrent layer: h_t = f(U x_t + b_ih + W h_{t-1} + b_hh).
 
@@ -54,6 +56,8 @@ def rnn(
         Default False: time-major is how the kernels walk.
     zoneout : Tensor (T, N, D·H), or (N, T, D·H) with `batch_first`, or what expands to it; default None
         How much of each unit's state stays as it was before the step (`elman.layers.zoneout_mask`).
+    recurrent_mask : Tensor (1, N, D·H), or (N, 1, D·H) with `batch_first`, or what expands to it; default None
+        What each h_{t-1} is multiplied by on its way through W, at every step the same (`elman.layers.locked_mask`).
 
     Returns
     -------
@@ -80,7 +84,7 @@ def rnn(
         raise ValueError(f"nonlinearity is {nonlinearity!r}; expected 'tanh' or 'relu'")
     state = None if hx is None else (hx,)
     cell, masks = NONLINEARITIES[nonlinearity], None if zoneout is None else (zoneout,)
-    output, h_n = _one_layer(cell, input, state, weights, lengths, batch_first, masks)
+    output, h_n = _one_layer(cell, input, state, weights, lengths, batch_first, masks, recurrent_mask)
     return output, h_n
 
 
@@ -92,6 +96,7 @@ def gru(
     lengths: Tensor | Sequence[int] | None = None,
     batch_first: bool = False,
     zoneout: Mask = None,
+    recurrent_mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run one GRU layer; `reference.gru` has its equations.
 
@@ -107,7 +112,7 @@ def gru(
     True
     """
     state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
-    output, h_n = _one_layer(GRU, input, state, weights, lengths, batch_first, masks)
+    output, h_n = _one_layer(GRU, input, state, weights, lengths, batch_first, masks, recurrent_mask)
     return output, h_n
 
 
@@ -119,6 +124,7 @@ def lstm(
     lengths: Tensor | Sequence[int] | None = None,
     batch_first: bool = False,
     zoneout: tuple[Mask, Mask] | None = None,
+    recurrent_mask: Tensor | None = None,
 ) -> tuple[Tensor, LSTMState]:
     """Run one LSTM layer; `reference.lstm` has its equations.
 
@@ -135,7 +141,7 @@ def lstm(
     >>> torch.equal(elman.layers.functional.lstm(x, None, [row])[0], layer(x)[0])
     True
     """
-    output, h_n, c_n = _one_layer(LSTM, input, hx, weights, lengths, batch_first, zoneout)
+    output, h_n, c_n = _one_layer(LSTM, input, hx, weights, lengths, batch_first, zoneout, recurrent_mask)
     return output, LSTMState(h_n, c_n)
 
 
@@ -150,6 +156,7 @@ def _one_layer(
     lengths: Tensor | Sequence[int] | None,
     batch_first: bool,
     zoneout: Sequence[Mask] | None,
+    recurrent_mask: Tensor | None,
 ) -> State:
     """Check the arguments of `rnn`, `gru` and `lstm`, and run the layer."""
     if len(weights) not in (1, 2):
@@ -170,7 +177,10 @@ def _one_layer(
     flat = [w for row in weights for w in (row[:4] if first.w_hr is None else row)]
     outputs = [(x.shape[0], N, D * s.shape[2]) for s in state]
     masks = [m if m is None else m[0] for m in as_zoneout(zoneout, first.w_ih, 1, outputs, batch_first)]
-    y, *after = layer(cell, x, None if lengths is None else as_lengths(lengths, N), state, flat, batch_first, masks)
+    dropped = as_recurrent_mask(recurrent_mask, first.w_ih, 1, N, D * P, batch_first)
+    mask = None if dropped is None else dropped[0]
+    rows = None if lengths is None else as_lengths(lengths, N)
+    y, *after = layer(cell, x, rows, state, flat, batch_first, masks, mask)
     return (y.transpose(0, 1) if batch_first else y, *after)
 
 
@@ -182,6 +192,7 @@ def layer(
     weights: Sequence[Tensor | None],
     batch_first: bool = False,
     zoneout: Zoneout = (),
+    recurrent_mask: Tensor | None = None,
 ) -> State:
     """Run one layer by whatever can: the kernels, torch's operators on other devices, or the reference.
 
@@ -196,6 +207,7 @@ def layer(
     batch_first : bool
         How y shall lie in memory; all shapes here are time-major.
     zoneout : (T, N, D·H) or None for each state; or empty
+    recurrent_mask : (N, D·H) or None
 
     Returns
     -------
@@ -204,9 +216,9 @@ def layer(
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
         x = as_vectors(x, _input_size(weights), h0.dtype)
-        if any(mask is not None for mask in zoneout):
-            fallback.say(f"Zoneout on {x.device.type}")
-            return fallback.forward(cell, x, lengths, state, weights, zoneout)
+        if any(mask is not None for mask in (*zoneout, recurrent_mask)):
+            fallback.say(f"{'Zoneout' if recurrent_mask is None else 'A recurrent mask'} on {x.device.type}")
+            return fallback.forward(cell, x, lengths, state, weights, zoneout, recurrent_mask)
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
     if not (x.is_floating_point() or torch.compiler.is_compiling()) and 0 < x.numel() < _input_size(weights):
         x, weights = _only_what_occurs(x, weights)
@@ -214,6 +226,8 @@ def layer(
     what = beyond_the_kernels(dtype, projection=len(weights) != 4 * h0.shape[0])
     if any(mask is not None and mask.requires_grad for mask in zoneout):
         what = what or "Zoneout by a mask that has a gradient"
+    if recurrent_mask is not None and recurrent_mask.requires_grad:
+        what = what or "Recurrent dropout by a mask that has a gradient"
     if what:
         x = as_vectors(x, _input_size(weights), h0.dtype)
         fallback.say(what)
@@ -221,10 +235,11 @@ def layer(
             check_weights(cell, x, h0, c0, weights)
         if lengths is not None and not torch.compiler.is_compiling():
             check_lengths(lengths, x.shape[1], x.shape[0])
-        return fallback.forward(cell, x, lengths, state, weights, zoneout)
+        return fallback.forward(cell, x, lengths, state, weights, zoneout, recurrent_mask)
     if torch.is_grad_enabled() and _needs_gradients(x, state, weights):
-        return operators.differentiable_layer(cell, batch_first, lengths, zoneout, x, h0, c0, *weights)
-    return tuple(operators.call_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *zoneout))
+        return operators.differentiable_layer(cell, batch_first, lengths, zoneout, recurrent_mask, x, h0, c0, *weights)
+    masks = (*(*zoneout, None, None)[:2], recurrent_mask)
+    return tuple(operators.call_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *masks))
 
 
 def as_vectors(x: Tensor, input_size: int, dtype: torch.dtype) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from elman.layers import fallback
-from elman.layers.checks import check_lengths, check_weights, check_zoneout
+from elman.layers.checks import check_lengths, check_masks, check_weights
 from elman.layers.reference import Zoneout
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ DTYPES = (torch.float32, torch.float64)
 _library: Any = torch.library.Library("elman", "DEF")  # type: ignore[no-untyped-call]
 _library.define(
     "layer(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, bool batch_first,"
-    " bool save, Tensor? keep_h=None, Tensor? keep_c=None) -> Tensor[]",
+    " bool save, Tensor? keep_h=None, Tensor? keep_c=None, Tensor? recurrent_mask=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 _library.define(
     "layer_backward(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, Tensor y,"
     " Tensor saved, Tensor? dy, Tensor? dh_n, Tensor? dc_n, bool[] wanted, Tensor? keep_h=None,"
-    " Tensor? keep_c=None) -> Tensor[]",
+    " Tensor? keep_c=None, Tensor? recurrent_mask=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 
@@ -56,23 +56,25 @@ def _layer(
     save: bool,
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
+    recurrent_mask: Tensor | None = None,
 ) -> list[Tensor]:
-    """Forward on the CPU. `batch_first` says how y lies in memory; x and the zoneout may lie in any way."""
+    """Forward on the CPU. `batch_first` says how y lies in memory; x and the masks may lie in any way."""
     check_weights(cell, x, h0, c0, weights)
-    check_zoneout(x, h0, c0, keep_h, keep_c)
+    check_masks(x, h0, c0, keep_h, keep_c, recurrent_mask)
     T, N, I = _sizes(x, weights)  # noqa: E741
     D, _, H = h0.shape
     if lengths is not None:
         check_lengths(lengths, N, T)
         lengths = lengths.contiguous()
     x, h0, c0, *weights = _regular(x, h0, c0, weights)
-    keep_h, keep_c = _rows_or_none(keep_h), _rows_or_none(keep_c)
+    keep_h, keep_c, mask = _rows_or_none(keep_h), _rows_or_none(keep_c), _rows_or_none(recurrent_mask)
     outputs = _outputs(cell, x, h0, c0, batch_first, save)
     y, h_n = outputs[:2]
     _kernels.forward(
         cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
         *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0),
-        [_placed(keep_h), _placed(keep_c)], [_address(w) for w in weights],
+        [_placed(keep_h), _placed(keep_c)], _address(mask), 0 if mask is None else mask.stride(0),
+        [_address(w) for w in weights],
         *_placed(y), h_n.data_ptr(), 0 if c0 is None else outputs[2].data_ptr(),
         outputs[-1].data_ptr() if save else 0,
     )  # fmt: skip
@@ -90,9 +92,10 @@ def _fake_layer(
     save: bool,
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
+    recurrent_mask: Tensor | None = None,
 ) -> list[Tensor]:
     check_weights(cell, x, h0, c0, weights)
-    check_zoneout(x, h0, c0, keep_h, keep_c)
+    check_masks(x, h0, c0, keep_h, keep_c, recurrent_mask)
     x, h0, c0, *_ = _regular(x, h0, c0, ())
     return _outputs(cell, x, h0, c0, batch_first, save)
 
@@ -112,6 +115,7 @@ def _layer_backward(
     wanted: Sequence[bool],
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
+    recurrent_mask: Tensor | None = None,
 ) -> list[Tensor]:
     """Backward on the CPU: the wanted gradients among those of x, h0, c0 and the weights, in this order.
 
@@ -125,12 +129,13 @@ def _layer_backward(
     ]
     dx, dh0, dc0, *dweights = gradients
     y, dy, lengths = _rows(y), _rows_or_none(dy), _contiguous(lengths)
-    keep_h, keep_c = _rows_or_none(keep_h), _rows_or_none(keep_c)
+    keep_h, keep_c, mask = _rows_or_none(keep_h), _rows_or_none(keep_c), _rows_or_none(recurrent_mask)
     dh_n, dc_n = _contiguous(dh_n), _contiguous(dc_n)
     _kernels.backward(
         cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
         *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0),
-        [_placed(keep_h), _placed(keep_c)], [_address(w) for w in weights],
+        [_placed(keep_h), _placed(keep_c)], _address(mask), 0 if mask is None else mask.stride(0),
+        [_address(w) for w in weights],
         *_placed(y), saved.data_ptr(), *_placed(dy), _address(dh_n), _address(dc_n),
         *_placed(dx), _address(dh0), _address(dc0), [_address(g) for g in dweights],
     )  # fmt: skip
@@ -152,6 +157,7 @@ def _fake_layer_backward(
     wanted: Sequence[bool],
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
+    recurrent_mask: Tensor | None = None,
 ) -> list[Tensor]:
     inputs = _regular(x, h0, c0, weights)
     return [torch.empty_like(t) for t, want in zip(inputs, wanted, strict=True) if t is not None and want]
@@ -186,7 +192,7 @@ def _sizes(x: Tensor, weights: Sequence[Tensor | None]) -> tuple[int, int, int]:
 
 def _rows(x: Tensor) -> Tensor:
     """x with a contiguous last dimension; the others may have any strides, as all dimensions of codes may."""
-    return x if x.dim() == 2 or x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+    return x if not x.is_floating_point() or x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
 
 
 def _rows_or_none(x: Tensor | None) -> Tensor | None:
@@ -242,7 +248,7 @@ def _unwatched(*tensors: Tensor | None) -> bool:
 class Recurrence(torch.autograd.Function):
     """One layer with its gradients; returns (y, h_n[, c_n]).
 
-    Arguments: cell, batch_first, lengths, zoneout of h and c (no gradient), x, h0, c0, *weights.
+    Arguments: cell, batch_first, lengths, zoneout of h and c and the recurrent mask (no gradient), x, h0, c0, *weights.
 
     Only the gradients that are needed are computed. The backward pass reads y, so y must not be changed in place.
     """
@@ -255,14 +261,16 @@ class Recurrence(torch.autograd.Function):
         lengths: Tensor | None,
         keep_h: Tensor | None,
         keep_c: Tensor | None,
+        recurrent_mask: Tensor | None,
         x: Tensor,
         h0: Tensor,
         c0: Tensor | None,
         *weights: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        *outputs, saved = call_layer(cell, x, lengths, h0, c0, weights, batch_first, True, keep_h, keep_c)
+        masks = keep_h, keep_c, recurrent_mask
+        *outputs, saved = call_layer(cell, x, lengths, h0, c0, weights, batch_first, True, *masks)
         ctx.cell = cell
-        ctx.save_for_backward(lengths, keep_h, keep_c, outputs[0], saved, x, h0, c0, *weights)
+        ctx.save_for_backward(lengths, *masks, outputs[0], saved, x, h0, c0, *weights)
         ctx.set_materialize_grads(False)
         return tuple(outputs)
 
@@ -270,31 +278,38 @@ class Recurrence(torch.autograd.Function):
     def backward(
         ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None
     ) -> tuple[Tensor | None, ...]:
-        lengths, keep_h, keep_c, y, saved, x, h0, c0, *weights = ctx.saved_tensors
-        wanted, fixed = ctx.needs_input_grad[5:], (None,) * 5
+        lengths, keep_h, keep_c, mask, y, saved, x, h0, c0, *weights = ctx.saved_tensors
+        wanted, fixed = ctx.needs_input_grad[6:], (None,) * 6
         if dy is None and dh_n is None and dc_n is None:
             return fixed + (None,) * len(wanted)
         inputs, cotangents, zoneout = (x, h0, c0, *weights), (dy, dh_n, dc_n), (keep_h, keep_c)
         gradients = iter(
-            fallback.gradients(ctx.cell, lengths, inputs, wanted, cotangents, zoneout)
+            fallback.gradients(ctx.cell, lengths, inputs, wanted, cotangents, zoneout, mask)
             if _to_be_transformed(*cotangents)
-            else call_layer_backward(ctx.cell, x, lengths, h0, c0, weights, y, saved, *cotangents, wanted, *zoneout)
+            else call_layer_backward(
+                ctx.cell, x, lengths, h0, c0, weights, y, saved, *cotangents, wanted, *zoneout, mask
+            )
         )
         return *fixed, *(next(gradients) if want else None for want in wanted)
 
 
 def differentiable_layer(
-    cell: int, batch_first: bool, lengths: Tensor | None, zoneout: Zoneout, *inputs: Tensor | None
+    cell: int,
+    batch_first: bool,
+    lengths: Tensor | None,
+    zoneout: Zoneout,
+    recurrent_mask: Tensor | None,
+    *inputs: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """`Recurrence` applied; inputs are x, h0, c0 and the weights."""
-    keep_h, keep_c = (*zoneout, None, None)[:2]
+    masks = (*(*zoneout, None, None)[:2], recurrent_mask)
     if torch.compiler.is_compiling():
         # torch.compile refuses a Function that is given one tensor twice: tied weights, or zeros for both states.
         inputs = tuple(
             t.view_as(t) if t is not None and any(t is u for u in inputs[:i]) else t for i, t in enumerate(inputs)
         )
     outputs: tuple[Tensor, ...] = Recurrence.apply(  # type: ignore[no-untyped-call]
-        cell, batch_first, lengths, keep_h, keep_c, *inputs
+        cell, batch_first, lengths, *masks, *inputs
     )
     return outputs
 

@@ -148,9 +148,10 @@ class RecurrentLayer(nn.Module):
         hx: Sequence[Tensor] | None,
         lengths: Lengths,
         zoneout: Sequence[Mask] | None,
+        recurrent_mask: Tensor | None,
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run any form of input; the output has the same form."""
-        return stack.run(self, self._cell, self._weights(), input, hx, lengths, zoneout)
+        return stack.run(self, self._cell, self._weights(), input, hx, lengths, zoneout, recurrent_mask)
 
 
 class RNN(RecurrentLayer):
@@ -221,16 +222,24 @@ class RNN(RecurrentLayer):
 
     @overload
     def forward(
-        self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None, zoneout: Mask = None
+        self,
+        input: Tensor,
+        hx: Tensor | None = None,
+        lengths: Lengths = None,
+        zoneout: Mask = None,
+        recurrent_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]: ...
     @overload
-    def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+    def forward(
+        self, input: PackedSequence, hx: Tensor | None = None, *, recurrent_mask: Tensor | None = None
+    ) -> tuple[PackedSequence, Tensor]: ...
     def forward(
         self,
         input: Tensor | PackedSequence,
         hx: Tensor | None = None,
         lengths: Lengths = None,
         zoneout: Mask = None,
+        recurrent_mask: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run the layers over a batch of sequences.
 
@@ -246,15 +255,18 @@ class RNN(RecurrentLayer):
         zoneout : Tensor or float; default None
             How much of each unit's state stays as it was before a step (`elman.layers.zoneout_mask`): of the shape of
             `output`, with L before it where the layers differ, or what expands to it.  Not with a PackedSequence.
+        recurrent_mask : Tensor (1, N, D·H), with L before it where the layers differ; default None
+            Recurrent dropout: what each h_{t-1} is multiplied by on its way through W, at every step the same
+            (`elman.layers.locked_mask`).  (N, 1, D·H) with `batch_first`, (1, D·H) for one sequence, or what expands
+            to it.
 
         Returns
         -------
         output : like `input`, with D·H in place of I
         h_n : like `hx`
         """
-        output, (h_n,) = self._run(
-            input, None if hx is None else (hx,), lengths, None if zoneout is None else (zoneout,)
-        )
+        state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
+        output, (h_n,) = self._run(input, state, lengths, masks, recurrent_mask)
         return output, h_n
 
 
@@ -293,21 +305,28 @@ class GRU(RecurrentLayer):
 
     @overload
     def forward(
-        self, input: Tensor, hx: Tensor | None = None, lengths: Lengths = None, zoneout: Mask = None
+        self,
+        input: Tensor,
+        hx: Tensor | None = None,
+        lengths: Lengths = None,
+        zoneout: Mask = None,
+        recurrent_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]: ...
     @overload
-    def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+    def forward(
+        self, input: PackedSequence, hx: Tensor | None = None, *, recurrent_mask: Tensor | None = None
+    ) -> tuple[PackedSequence, Tensor]: ...
     def forward(
         self,
         input: Tensor | PackedSequence,
         hx: Tensor | None = None,
         lengths: Lengths = None,
         zoneout: Mask = None,
+        recurrent_mask: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run the layers over a batch of sequences; arguments and results as in `RNN.forward`."""
-        output, (h_n,) = self._run(
-            input, None if hx is None else (hx,), lengths, None if zoneout is None else (zoneout,)
-        )
+        state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
+        output, (h_n,) = self._run(input, state, lengths, masks, recurrent_mask)
         return output, h_n
 
 
@@ -357,10 +376,15 @@ class LSTM(RecurrentLayer):
         hx: tuple[Tensor, Tensor] | None = None,
         lengths: Lengths = None,
         zoneout: tuple[Mask, Mask] | None = None,
+        recurrent_mask: Tensor | None = None,
     ) -> tuple[Tensor, LSTMState]: ...
     @overload
     def forward(
-        self, input: PackedSequence, hx: tuple[Tensor, Tensor] | None = None
+        self,
+        input: PackedSequence,
+        hx: tuple[Tensor, Tensor] | None = None,
+        *,
+        recurrent_mask: Tensor | None = None,
     ) -> tuple[PackedSequence, LSTMState]: ...
     def forward(
         self,
@@ -368,6 +392,7 @@ class LSTM(RecurrentLayer):
         hx: tuple[Tensor, Tensor] | None = None,
         lengths: Lengths = None,
         zoneout: tuple[Mask, Mask] | None = None,
+        recurrent_mask: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, LSTMState]:
         """Run the layers over a batch of sequences.
 
@@ -375,7 +400,7 @@ class LSTM(RecurrentLayer):
         `LSTMState` or any pair of tensors (L·D, N, H); with a projection the hidden one is (L·D, N, P).  `zoneout` is
         a pair as well, of which one may be None: often little of h and much of c is kept (Krueger et al., 2017).
         """
-        output, (h_n, c_n) = self._run(input, hx, lengths, zoneout)
+        output, (h_n, c_n) = self._run(input, hx, lengths, zoneout, recurrent_mask)
         return output, LSTMState(h_n, c_n)
 
 

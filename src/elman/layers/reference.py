@@ -31,17 +31,20 @@ class Weights(NamedTuple):
     w_hr: Tensor | None = None  # (P, H): an LSTM's projection to P units
 
 
-def rnn_tanh(x: Tensor, state: State, weights: Weights) -> State:
+# In each cell `mask` (N, H) is recurrent dropout: W is given m ⊙ h, and nothing else is.
+
+
+def rnn_tanh(x: Tensor, state: State, weights: Weights, mask: Tensor | None = None) -> State:
     """h' = tanh(U x + b_ih + W h + b_hh): the simple recurrent network (Elman, 1990)."""
-    return (torch.tanh(_net(x, state[0], weights)),)
+    return (torch.tanh(_net(x, _dropped(state[0], mask), weights)),)
 
 
-def rnn_relu(x: Tensor, state: State, weights: Weights) -> State:
+def rnn_relu(x: Tensor, state: State, weights: Weights, mask: Tensor | None = None) -> State:
     """h' = max(0, U x + b_ih + W h + b_hh)."""
-    return (torch.relu(_net(x, state[0], weights)),)
+    return (torch.relu(_net(x, _dropped(state[0], mask), weights)),)
 
 
-def gru(x: Tensor, state: State, weights: Weights) -> State:
+def gru(x: Tensor, state: State, weights: Weights, mask: Tensor | None = None) -> State:
     """The gated recurrent unit (Cho et al., 2014) with the reset gate after the product, as cuDNN and torch have it.
 
     r = σ(U_r x + W_r h), z = σ(U_z x + W_z h), n = tanh(U_n x + r ⊙ (W_n h)), h' = (1 - z) ⊙ n + z ⊙ h,
@@ -49,20 +52,20 @@ def gru(x: Tensor, state: State, weights: Weights) -> State:
     """
     (h,) = state
     x_r, x_z, x_n = linear(x, weights.w_ih, weights.b_ih).chunk(3, dim=-1)
-    h_r, h_z, h_n = linear(h, weights.w_hh, weights.b_hh).chunk(3, dim=-1)
+    h_r, h_z, h_n = linear(_dropped(h, mask), weights.w_hh, weights.b_hh).chunk(3, dim=-1)
     r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
     n = torch.tanh(x_n + r * h_n)
     return ((1 - z) * n + z * h,)
 
 
-def lstm(x: Tensor, state: State, weights: Weights) -> State:
+def lstm(x: Tensor, state: State, weights: Weights, mask: Tensor | None = None) -> State:
     """Long short-term memory (Hochreiter and Schmidhuber, 1997) with a forget gate (Gers et al., 2000).
 
     i, f, o = σ(net_i), σ(net_f), σ(net_o), g = tanh(net_g), c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'); with a
     projection h' = W_hr (o ⊙ tanh(c')) (Sak et al., 2014).
     """
     h, c = state
-    i, f, g, o = _net(x, h, weights).chunk(4, dim=-1)
+    i, f, g, o = _net(x, _dropped(h, mask), weights).chunk(4, dim=-1)
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     h = torch.sigmoid(o) * torch.tanh(c)
     return (h if weights.w_hr is None else linear(h, weights.w_hr), c)
@@ -70,16 +73,16 @@ def lstm(x: Tensor, state: State, weights: Weights) -> State:
 
 Cell = Callable[[Tensor, State], State]
 """One step with its weights inside: input and state to the next state."""
-Step = Callable[[Tensor, State, Weights], State]
+Step = Callable[[Tensor, State, Weights, Tensor | None], State]
 CELLS: tuple[Step, ...] = (rnn_tanh, rnn_relu, gru, lstm)
 """The cells by their code, which the native kernels share."""
 RNN_TANH, RNN_RELU, GRU, LSTM = range(4)
 GATES = (1, 1, 3, 4)
 
 
-def with_weights(cell: int, weights: Weights) -> Cell:
-    """A cell of `CELLS` by its code, with its weights inside."""
-    return lambda x, state: CELLS[cell](x, state, weights)
+def with_weights(cell: int, weights: Weights, mask: Tensor | None = None) -> Cell:
+    """A cell of `CELLS` by its code, with its weights, and a mask of recurrent dropout, inside."""
+    return lambda x, state: CELLS[cell](x, state, weights, mask)
 
 
 def scan(
@@ -127,17 +130,27 @@ def scan(
 
 
 def layer(
-    cell: int, x: Tensor, lengths: Tensor | None, state: State, weights: Sequence[Weights], zoneout: Zoneout = ()
+    cell: int,
+    x: Tensor,
+    lengths: Tensor | None,
+    state: State,
+    weights: Sequence[Weights],
+    zoneout: Zoneout = (),
+    recurrent_mask: Tensor | None = None,
 ) -> State:
     """Run one layer of one direction, or of two, of which the second walks backwards.
 
-    `state` holds (D, N, H) tensors, `weights` one `Weights` a direction, `zoneout` (T, N, D·H) tensors.  Returns
-    (y, *state): y is (T, N, D·H), the states (D, N, H).
+    `state` holds (D, N, H) tensors, `weights` one `Weights` a direction, `zoneout` (T, N, D·H) tensors, and
+    `recurrent_mask` is (N, D·H).  Returns (y, *state): y is (T, N, D·H), the states (D, N, H).
     """
+
+    def of(d: int, mask: Tensor | None) -> Tensor | None:
+        return None if mask is None else mask.chunk(len(weights), dim=-1)[d]
+
     runs = []
     for d, row in enumerate(weights):
-        masks = [None if m is None else m.chunk(len(weights), dim=-1)[d] for m in zoneout]
-        runs.append(scan(with_weights(cell, row), x, lengths, tuple(s[d] for s in state), d == 1, masks))
+        one_step, keep = with_weights(cell, row, of(d, recurrent_mask)), [of(d, m) for m in zoneout]
+        runs.append(scan(one_step, x, lengths, tuple(s[d] for s in state), d == 1, keep))
     y, *states = zip(*runs, strict=True)
     return (torch.cat(y, dim=-1), *(torch.stack(s) for s in states))
 
@@ -145,6 +158,10 @@ def layer(
 def _net(x: Tensor, h: Tensor, weights: Weights) -> Tensor:
     """net = U x + b_ih + W h + b_hh."""
     return linear(x, weights.w_ih, weights.b_ih) + linear(h, weights.w_hh, weights.b_hh)
+
+
+def _dropped(h: Tensor, mask: Tensor | None) -> Tensor:
+    return h if mask is None else mask * h
 
 
 def _beside(rows: Tensor, x: Tensor) -> Tensor:

@@ -13,7 +13,15 @@ from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from elman.layers import reference
-from elman.layers.checks import Mask, as_lengths, as_zoneout, check_input, check_packed, check_states
+from elman.layers.checks import (
+    Mask,
+    as_lengths,
+    as_recurrent_mask,
+    as_zoneout,
+    check_input,
+    check_packed,
+    check_states,
+)
 from elman.layers.functional import as_vectors, layer
 from elman.layers.other_devices import Stack
 from elman.layers.reference import State, Zoneout
@@ -42,6 +50,7 @@ def run(
     hx: Sequence[Tensor] | None,
     lengths: Lengths = None,
     zoneout: Sequence[Mask] | None = None,
+    recurrent_mask: Tensor | None = None,
 ) -> tuple[Tensor | PackedSequence, State]:
     """Check the arguments of a layer's call, and run it.
 
@@ -54,6 +63,7 @@ def run(
     input, lengths : as in `RNN.forward`
     hx : sequence of Tensor, one or for an LSTM two, or None for zeros
     zoneout : sequence of masks, one or for an LSTM two, or None
+    recurrent_mask : Tensor (1, N, D·H), with L before it where layers differ, or None
 
     Returns
     -------
@@ -65,7 +75,7 @@ def run(
             raise ValueError("lengths came with a PackedSequence, which carries its own; give one of them")
         if zoneout is not None:
             raise ValueError("zoneout came with a PackedSequence; give a padded input (T, N, I) and lengths with it")
-        return _run_packed(form, cell, weights, check_packed(input, form.input_size, first), hx)
+        return _run_packed(form, cell, weights, check_packed(input, form.input_size, first), hx, recurrent_mask)
     x = check_input(input, form.input_size, first, form.batch_first)
     batched = x.dim() == (3 if x.is_floating_point() else 2)
     if not batched:
@@ -78,23 +88,35 @@ def run(
     if zoneout is not None:
         shapes = tuple((x.shape[0], N, (2 if form.bidirectional else 1) * s.shape[2]) for s in state)
         masks = as_zoneout(zoneout, first, form.num_layers, shapes, form.batch_first, batched)
-    y, *after = _run_layers(form, cell, weights, x, None if lengths is None else as_lengths(lengths, N), state, masks)
+    dropped = as_recurrent_mask(
+        recurrent_mask, first, form.num_layers, N, _output_size(form), form.batch_first, batched
+    )
+    rows = None if lengths is None else as_lengths(lengths, N)
+    y, *after = _run_layers(form, cell, weights, x, rows, state, masks, dropped)
     if not batched:
         return y.squeeze(1), tuple(s.squeeze(1) for s in after)
     return (y.transpose(0, 1) if form.batch_first else y), tuple(after)
 
 
 def _run_packed(
-    form: Form, cell: int, weights: list[list[Any]], packed: PackedSequence, hx: Sequence[Tensor] | None
+    form: Form,
+    cell: int,
+    weights: list[list[Any]],
+    packed: PackedSequence,
+    hx: Sequence[Tensor] | None,
+    recurrent_mask: Tensor | None,
 ) -> tuple[PackedSequence, State]:
     data, sizes, order, back = packed
-    state = initial_state(form, cell, data, hx, weights[0][0], (int(sizes[0]),))
-    if not data.is_cpu:
+    N, first = int(sizes[0]), weights[0][0]
+    state = initial_state(form, cell, data, hx, first, (N,))
+    mask = as_recurrent_mask(recurrent_mask, first, form.num_layers, N, _output_size(form), form.batch_first)
+    if not data.is_cpu and mask is None:
         return elsewhere(form, cell, weights).packed(packed, state)
     x, lengths = pad_packed_sequence(PackedSequence(data, sizes))  # rows longest first, as they are packed
     if order is not None:
         state = tuple(s.index_select(1, order) for s in state)
-    y, *after = _run_layers(form, cell, weights, x, lengths, state)
+        mask = None if mask is None else mask.index_select(1, order)
+    y, *after = _run_layers(form, cell, weights, x, lengths, state, recurrent_mask=mask)
     if back is not None:
         after = [s.index_select(1, back) for s in after]
     return PackedSequence(pack_padded_sequence(y, lengths).data, sizes, order, back), tuple(after)
@@ -124,23 +146,35 @@ def _run_layers(
     lengths: Tensor | None,
     state: State,
     zoneout: Zoneout = (),
+    recurrent_mask: Tensor | None = None,
 ) -> State:
-    """Run all layers: x (T, N, I), states (L·D, N, ·), zoneout (L, T, N, ·) -> (y, *states)."""
-    if not (x.is_cpu or x.is_meta or zoneout):
+    """Run all layers: x (T, N, I), states (L·D, N, ·), zoneout (L, T, N, ·), mask (L, N, ·) -> (y, *states)."""
+    if not (x.is_cpu or x.is_meta or zoneout or recurrent_mask is not None):
         x = as_vectors(x, form.input_size, state[0].dtype)
         return elsewhere(form, cell, weights).padded(x, lengths, state)
-    if form.num_layers == 1 and not zoneout:
-        return layer(cell, x, lengths, state, weights[0], form.batch_first)
+    if form.num_layers == 1:
+        return layer(cell, x, lengths, state, weights[0], form.batch_first, *_masks_of(0, zoneout, recurrent_mask))
     finals = []
     parts = zip(*(torch.split(s, 2 if form.bidirectional else 1) for s in state), strict=True)
     for index, (mine, given) in enumerate(zip(weights, parts, strict=True)):
         top = index == form.num_layers - 1
-        masks = [None if mask is None else mask[index] for mask in zoneout]
-        x, *after = layer(cell, x, lengths, given, mine, form.batch_first and top, masks)
+        masks = _masks_of(index, zoneout, recurrent_mask)
+        x, *after = layer(cell, x, lengths, given, mine, form.batch_first and top, *masks)
         if form.dropout and form.training and not top:
             x = dropout(x, form.dropout)
         finals.append(after)
     return (x, *(torch.cat(s) for s in zip(*finals, strict=True)))
+
+
+def _masks_of(index: int, zoneout: Zoneout, recurrent_mask: Tensor | None) -> tuple[Zoneout, Tensor | None]:
+    """Those of one layer."""
+    keep = [None if mask is None else mask[index] for mask in zoneout]
+    return keep, None if recurrent_mask is None else recurrent_mask[index]
+
+
+def _output_size(form: Form) -> int:
+    """D·H, or D·P with a projection: how many numbers a step of the output has."""
+    return (2 if form.bidirectional else 1) * (form.proj_size or form.hidden_size)
 
 
 def elsewhere(form: Form, cell: int, weights: list[list[Any]]) -> Stack:
