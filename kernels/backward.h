@@ -179,8 +179,8 @@ class BackwardTask {
       }
       const BackwardStep<T> step{mine_.later, call_.dy.data ? mine_.dy : nullptr, mine_.h, mine_.before, mine_.save,
                                  keep_.h.data ? mine_.keep_h : nullptr, keep_.c.data ? mine_.keep_c : nullptr,
-                                 plan_.masked() ? mine_.mask : nullptr, mine_.dh, mine_.dc, mine_.delta + row * at_.stride, mine_.delta_in + row * at_.stride,
-                                 (s & 1) != 0};
+                                 plan_.masked() ? mine_.mask : nullptr, mine_.dh, mine_.dc, mine_.delta + row * at_.stride,
+                                 mine_.delta_in + row * at_.stride, (s & 1) != 0};
       if (later > 0) backward_step<C, T>(at_, w_.hh, units_, later, step, true);
       if (n > later) backward_step<C, T>(at_, w_.hh, units_, n - later, step.from(later, at_.Hp, at_.stride), false);
       mine_.crew.meet();

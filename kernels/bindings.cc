@@ -105,7 +105,8 @@ void run_forward(ForwardCall<T>& call, const Addresses& weights, void (*run)(con
 
 void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
              Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
-             Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row, Address h_n, Address c_n, Address saved) {
+             Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row, Address h_n,
+             Address c_n, Address saved) {
   const Shape shape{T, N, I, H, D};
   check(cell, itemsize, threads, shape);
   const Table& table = active_table();
@@ -144,9 +145,9 @@ void run_backward(BackwardCall<T>& call, const Addresses& weights, const Address
 
 void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
               Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
-              Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row, Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n,
-              Address dc_n, Address dx, Index dx_time, Index dx_row, Address dh0, Address dc0,
-              const Addresses& dweights) {
+              Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row,
+              Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n, Address dc_n, Address dx,
+              Index dx_time, Index dx_row, Address dh0, Address dc0, const Addresses& dweights) {
   const Shape shape{T, N, I, H, D};
   check(cell, itemsize, threads, shape);
   const Table& table = active_table();
