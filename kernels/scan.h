@@ -20,12 +20,13 @@
 // every padded gradient zero.  Hp is H so padded.
 //
 // Memory, in scalars, besides the arguments, for R = max(n, 256) rows of a chunk (512 from H = 512 on), no more than
-// there are, and a = 2 for GRU, else 1, for each crew.  Rows of G Hp numbers are kept 64 bytes further apart where G Hp is a multiple
-// of 512 bytes.  A call: D G Hp (I + H) of packed weights.  A forward task of n rows: R G Hp, n Hp for c, and
-// 2 n Hp where a mask drops parts of h.  A backward task: (a R + n) G Hp for the error terms of a chunk, R (I + H) for its packed inputs, 2 n Hp for what is
-// carried, 4 R vectors for a panel, G Hp (H + I + a) for its share of the gradients; the reverse direction T N I for
-// its part of dx.  With codes for x there is no R G Hp and no R I.  `saved` has room for D T N Hp numbers, Hp for
-// 64-byte vectors, for each number that a unit saves: 0 for RNN, 4 for GRU, 5 for LSTM.
+// there are, and a = 2 for GRU, else 1, for each crew.  Rows of G Hp numbers are kept 64 bytes further apart where G Hp
+// is a multiple of 512 bytes.  A call: D G Hp (I + H) of packed weights.  A forward task of n rows: R G Hp, n Hp for c,
+// and 2 n Hp where a mask drops parts of h.  A backward task: (a R + n) G Hp for the error terms of a chunk, R (I + H)
+// for its packed inputs, 2 n Hp for what is carried, 4 R vectors for a panel, G Hp (H + I + a) for its share of the
+// gradients; the reverse direction T N I for its part of dx.  With codes for x there is no R G Hp and no R I.  `saved`
+// has room for D T N Hp numbers, Hp for 64-byte vectors, for each number that a unit saves: 0 for RNN, 4 for GRU, 5 for
+// LSTM.
 #pragma once
 #include "cells.h"
 #include "matmul.h"
