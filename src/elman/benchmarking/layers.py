@@ -139,9 +139,6 @@ def means(measurements: Iterable[Measurement], peak: float) -> list[dict[str, An
     return rows
 
 
-_PEAKS = 100  # measurements of 5 ms: on a shared machine others may be in the way of some
-
-
 @contextmanager
 def conditions(threads: int | None = None, isa: str | None = None) -> Iterator[None]:
     """Use a number of threads and an instruction set, and put back what was in use.
@@ -163,6 +160,9 @@ def conditions(threads: int | None = None, isa: str | None = None) -> Iterator[N
     finally:
         torch.set_num_threads(before[0])
         _kernels.set_isa(before[1])
+
+
+_PEAKS = 100  # measurements of 5 ms: on a shared machine others may be in the way of some
 
 
 def facts(machine: str | None = None, double: bool = False) -> dict[str, Any]:

@@ -210,17 +210,33 @@ def as_zoneout(
         if not isinstance(mask, Tensor | float | int) or isinstance(mask, bool):
             raise TypeError(f"zoneout of the {name} state is {_kind(mask)}; expected a Tensor, a number or None")
         given = torch.as_tensor(mask, dtype=weight.dtype, device=weight.device)
-        shape = ((N, T, DH) if batch_first else (T, N, DH)) if batched else (T, DH)
-        letters = ("(L, N, T, D·H)" if batch_first else "(L, T, N, D·H)") if batched else "(L, T, D·H)"
-        try:
-            given = given.expand(layers, *shape)
-        except RuntimeError:
-            raise ValueError(
-                f"zoneout of the {name} state has shape {tuple(given.shape)}; expected {letters} = {(layers, *shape)},"
-                " or what expands to it"
-            ) from None
-        masks.append(given.unsqueeze(2) if not batched else given.transpose(1, 2) if batch_first else given)
+        name = f"zoneout of the {name} state"
+        masks.append(_as_output(name, given, layers, (T, N, DH), "T", batch_first, batched))
     return tuple(masks)
+
+
+def _as_output(
+    name: str,
+    mask: Tensor,
+    layers: int,
+    shape: tuple[int, int, int],
+    steps: str,
+    batch_first: bool,
+    batched: bool,
+    why: str = "",
+) -> Tensor:
+    """A mask that lies as the output does, as (L, *shape); `steps` is what the first of the shape is called."""
+    T, N, DH = shape
+    lying = ((N, T, DH) if batch_first else shape) if batched else (T, DH)
+    try:
+        mask = mask.expand(layers, *lying)
+    except RuntimeError:
+        rows = (f"N, {steps}" if batch_first else f"{steps}, N") if batched else steps
+        raise ValueError(
+            f"{name} has shape {tuple(mask.shape)}; expected (L, {rows}, D·H) = {(layers, *lying)}, or what expands to"
+            f" it{why}"
+        ) from None
+    return mask.unsqueeze(2) if not batched else mask.transpose(1, 2) if batch_first else mask
 
 
 def as_recurrent_mask(
@@ -239,16 +255,8 @@ def as_recurrent_mask(
         raise TypeError(
             f"recurrent_mask is {_kind(mask)}; expected a Tensor (1, N, D·H), as elman.layers.locked_mask draws it"
         )
-    shape = ((N, 1, width) if batch_first else (1, N, width)) if batched else (1, width)
-    letters = ("(L, N, 1, D·H)" if batch_first else "(L, 1, N, D·H)") if batched else "(L, 1, D·H)"
-    try:
-        given = mask.to(device=weight.device, dtype=weight.dtype).expand(layers, *shape)
-    except RuntimeError:
-        raise ValueError(
-            f"recurrent_mask has shape {tuple(mask.shape)}; expected {letters} = {(layers, *shape)}, or what expands"
-            " to it: one mask for all steps"
-        ) from None
-    return given.squeeze(2 if batched and batch_first else 1) if batched else given
+    given, why = mask.to(device=weight.device, dtype=weight.dtype), ": one mask for all steps"
+    return _as_output("recurrent_mask", given, layers, (1, N, width), "1", batch_first, batched, why)[:, 0]
 
 
 def check_masks(

@@ -154,7 +154,60 @@ class RecurrentLayer(nn.Module):
         return stack.run(self, self._cell, self._weights(), input, hx, lengths, zoneout, recurrent_mask)
 
 
-class RNN(RecurrentLayer):
+class HiddenStateLayer(RecurrentLayer):
+    """What `RNN` and `GRU` share: one state, h, and so one way to be called."""
+
+    @overload
+    def forward(
+        self,
+        input: Tensor,
+        hx: Tensor | None = None,
+        lengths: Lengths = None,
+        zoneout: Mask = None,
+        recurrent_mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def forward(
+        self, input: PackedSequence, hx: Tensor | None = None, *, recurrent_mask: Tensor | None = None
+    ) -> tuple[PackedSequence, Tensor]: ...
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        lengths: Lengths = None,
+        zoneout: Mask = None,
+        recurrent_mask: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Run the layers over a batch of sequences.
+
+        Parameters
+        ----------
+        input : Tensor (T, N, I), (N, T, I) with `batch_first`, (T, I) for one sequence, or a PackedSequence
+            In the dtype and on the device of the parameters.  Integers, (T, N), (N, T) or (T,), are codes of 1-of-N
+            inputs, each in 0..I-1: the same as their one-hot vectors, without a product.
+        hx : Tensor (L·D, N, H), (L·D, H) for one sequence; default None: zeros
+            Layer 0 forwards, layer 0 backwards, layer 1 forwards, ...
+        lengths : Tensor or sequence of int, (N,), each in 0..T, in any order; default None: T everywhere
+            What lies behind a row's length is not read; outputs there are zero, and the states stand still.
+        zoneout : Tensor or float; default None
+            How much of each unit's state stays as it was before a step (`elman.layers.zoneout_mask`): of the shape of
+            `output`, with L before it where the layers differ, or what expands to it.  Not with a PackedSequence.
+        recurrent_mask : Tensor (1, N, D·H), with L before it where the layers differ; default None
+            Recurrent dropout: what each h_{t-1} is multiplied by on its way through W, at every step the same
+            (`elman.layers.locked_mask`).  (N, 1, D·H) with `batch_first`, (1, D·H) for one sequence, or what expands
+            to it.
+
+        Returns
+        -------
+        output : like `input`, with D·H in place of I
+        h_n : like `hx`
+        """
+        state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
+        output, (h_n,) = self._run(input, state, lengths, masks, recurrent_mask)
+        return output, h_n
+
+
+class RNN(HiddenStateLayer):
     """Simple recurrent network (Elman, 1990), a drop-in replacement for `torch.nn.RNN`.
 
     h_t = f(U x_t + b_ih + W h_{t-1} + b_hh), with f tanh or max(0, ·), for each layer and direction.
@@ -220,57 +273,8 @@ class RNN(RecurrentLayer):
         super().__init__(f"RNN_{nonlinearity.upper()}", cell, input_size, hidden_size, num_layers, *options)
         self.nonlinearity = nonlinearity
 
-    @overload
-    def forward(
-        self,
-        input: Tensor,
-        hx: Tensor | None = None,
-        lengths: Lengths = None,
-        zoneout: Mask = None,
-        recurrent_mask: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    def forward(
-        self, input: PackedSequence, hx: Tensor | None = None, *, recurrent_mask: Tensor | None = None
-    ) -> tuple[PackedSequence, Tensor]: ...
-    def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: Tensor | None = None,
-        lengths: Lengths = None,
-        zoneout: Mask = None,
-        recurrent_mask: Tensor | None = None,
-    ) -> tuple[Tensor | PackedSequence, Tensor]:
-        """Run the layers over a batch of sequences.
 
-        Parameters
-        ----------
-        input : Tensor (T, N, I), (N, T, I) with `batch_first`, (T, I) for one sequence, or a PackedSequence
-            In the dtype and on the device of the parameters.  Integers, (T, N), (N, T) or (T,), are codes of 1-of-N
-            inputs, each in 0..I-1: the same as their one-hot vectors, without a product.
-        hx : Tensor (L·D, N, H), (L·D, H) for one sequence; default None: zeros
-            Layer 0 forwards, layer 0 backwards, layer 1 forwards, ...
-        lengths : Tensor or sequence of int, (N,), each in 0..T, in any order; default None: T everywhere
-            What lies behind a row's length is not read; outputs there are zero, and the states stand still.
-        zoneout : Tensor or float; default None
-            How much of each unit's state stays as it was before a step (`elman.layers.zoneout_mask`): of the shape of
-            `output`, with L before it where the layers differ, or what expands to it.  Not with a PackedSequence.
-        recurrent_mask : Tensor (1, N, D·H), with L before it where the layers differ; default None
-            Recurrent dropout: what each h_{t-1} is multiplied by on its way through W, at every step the same
-            (`elman.layers.locked_mask`).  (N, 1, D·H) with `batch_first`, (1, D·H) for one sequence, or what expands
-            to it.
-
-        Returns
-        -------
-        output : like `input`, with D·H in place of I
-        h_n : like `hx`
-        """
-        state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
-        output, (h_n,) = self._run(input, state, lengths, masks, recurrent_mask)
-        return output, h_n
-
-
-class GRU(RecurrentLayer):
+class GRU(HiddenStateLayer):
     """Gated recurrent unit (Cho et al., 2014), a drop-in replacement for `torch.nn.GRU`.
 
     r = σ(U_r x + b_ir + W_r h + b_hr), z = σ(U_z x + b_iz + W_z h + b_hz),
@@ -302,32 +306,6 @@ class GRU(RecurrentLayer):
     ) -> None:
         options = (bias, batch_first, dropout, bidirectional, 0, device, dtype)
         super().__init__("GRU", reference.GRU, input_size, hidden_size, num_layers, *options)
-
-    @overload
-    def forward(
-        self,
-        input: Tensor,
-        hx: Tensor | None = None,
-        lengths: Lengths = None,
-        zoneout: Mask = None,
-        recurrent_mask: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    def forward(
-        self, input: PackedSequence, hx: Tensor | None = None, *, recurrent_mask: Tensor | None = None
-    ) -> tuple[PackedSequence, Tensor]: ...
-    def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: Tensor | None = None,
-        lengths: Lengths = None,
-        zoneout: Mask = None,
-        recurrent_mask: Tensor | None = None,
-    ) -> tuple[Tensor | PackedSequence, Tensor]:
-        """Run the layers over a batch of sequences; arguments and results as in `RNN.forward`."""
-        state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
-        output, (h_n,) = self._run(input, state, lengths, masks, recurrent_mask)
-        return output, h_n
 
 
 class LSTM(RecurrentLayer):

@@ -84,13 +84,13 @@ def run(
         x = x.transpose(0, 1)
     N = x.shape[1]
     state = initial_state(form, cell, x if x.is_floating_point() else first, hx, first, (N,) if batched else ())
+    D = 2 if form.bidirectional else 1
     masks: Zoneout = ()
     if zoneout is not None:
-        shapes = tuple((x.shape[0], N, (2 if form.bidirectional else 1) * s.shape[2]) for s in state)
+        shapes = tuple((x.shape[0], N, D * s.shape[2]) for s in state)
         masks = as_zoneout(zoneout, first, form.num_layers, shapes, form.batch_first, batched)
-    dropped = as_recurrent_mask(
-        recurrent_mask, first, form.num_layers, N, _output_size(form), form.batch_first, batched
-    )
+    width = D * state[0].shape[2]
+    dropped = as_recurrent_mask(recurrent_mask, first, form.num_layers, N, width, form.batch_first, batched)
     rows = None if lengths is None else as_lengths(lengths, N)
     y, *after = _run_layers(form, cell, weights, x, rows, state, masks, dropped)
     if not batched:
@@ -109,7 +109,8 @@ def _run_packed(
     data, sizes, order, back = packed
     N, first = int(sizes[0]), weights[0][0]
     state = initial_state(form, cell, data, hx, first, (N,))
-    mask = as_recurrent_mask(recurrent_mask, first, form.num_layers, N, _output_size(form), form.batch_first)
+    width = (2 if form.bidirectional else 1) * state[0].shape[2]
+    mask = as_recurrent_mask(recurrent_mask, first, form.num_layers, N, width, form.batch_first)
     if not data.is_cpu and mask is None:
         return elsewhere(form, cell, weights).packed(packed, state)
     x, lengths = pad_packed_sequence(PackedSequence(data, sizes))  # rows longest first, as they are packed
@@ -170,11 +171,6 @@ def _masks_of(index: int, zoneout: Zoneout, recurrent_mask: Tensor | None) -> tu
     """Those of one layer."""
     keep = [None if mask is None else mask[index] for mask in zoneout]
     return keep, None if recurrent_mask is None else recurrent_mask[index]
-
-
-def _output_size(form: Form) -> int:
-    """D·H, or D·P with a projection: how many numbers a step of the output has."""
-    return (2 if form.bidirectional else 1) * (form.proj_size or form.hidden_size)
 
 
 def elsewhere(form: Form, cell: int, weights: list[list[Any]]) -> Stack:
