@@ -82,6 +82,10 @@ void backward_rows(const Layout<C, T>& at, const T* hh, Columns units, Index n, 
           }
           const T* kept = C::saved ? step.save[row] + (unit + j) * C::saved * lanes<T> : nullptr;
           C::template backward<T>(d, before, h, kept, delta);
+          if (u + lanes<T> > at.H) {  // 0 times an infinite input or weight is NaN in padded units
+            for (int g = 0; g < G; g++) delta[g] = first_of<T>(delta[g], at.H - u);
+            d.last = first_of<T>(d.last, at.H - u);
+          }
           for (int g = 0; g < G; g++) store(step.delta + gate + g * lanes<T>, delta[g]);
           if constexpr (C::apart)
             for (int g = 0; g < G; g++) store(step.delta_in + gate + g * lanes<T>, g < G - 1 ? delta[g] : d.last);

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -48,11 +49,20 @@ void read_weights(const Addresses& from, Index directions, Weights<T>* to) {
 }
 
 void check(int cell, int itemsize, int threads, const Shape& s) {
-  if (cell < 0 || cell > int(CellKind::lstm)) throw std::invalid_argument("cell: expected 0, 1, 2 or 3");
+  if (cell < 0 || cell >= cell_kinds)
+    throw std::invalid_argument("cell: expected 0 to " + std::to_string(cell_kinds - 1));
   if (itemsize != 4 && itemsize != 8) throw std::invalid_argument("itemsize: expected 4 or 8");
   if (threads < 1) throw std::invalid_argument("threads: expected at least 1");
   if (s.T < 0 || s.N < 0 || s.I < 1 || s.H < 1 || s.D < 1 || s.D > 2)
     throw std::invalid_argument("shape: expected T, N >= 0; I, H >= 1; D = 1 or 2");
+}
+
+// A backward pass looks again at what it was given: memory that is shared with other programs may have changed.
+void check_lengths(const Index* lengths, const Shape& s) {
+  for (Index row = 0; lengths && row < s.N; row++)
+    if (lengths[row] < 0 || lengths[row] > s.T)
+      throw std::invalid_argument("lengths[" + std::to_string(row) + "] is " + std::to_string(lengths[row]) +
+                                  "; expected 0 <= length <= T = " + std::to_string(s.T));
 }
 
 // Looks at the codes of the steps that exist.
@@ -85,9 +95,13 @@ void read_zoneout(const Places& from, Zoneout<T>& to) {
     *states[i] = sequence<const T>(std::get<0>(from[i]), std::get<1>(from[i]), std::get<2>(from[i]));
 }
 
-// The rows of a batch, longest first; equal lengths stay in their order.
-std::vector<Index> order_of(const Index* lengths, Index N) {
-  std::vector<Index> order(lengths ? N : 0);
+// The rows of a batch, longest first; equal lengths stay in their order.  No length and no code leads out of memory.
+template <class Call>
+std::vector<Index> checked_order(const Call& call) {
+  const Index* lengths = call.batch.lengths;
+  check_lengths(lengths, call.shape);
+  if (call.codes.data) check_codes(call.codes, lengths, call.shape);
+  std::vector<Index> order(lengths ? call.shape.N : 0);
   std::iota(order.begin(), order.end(), Index(0));
   std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return lengths[a] > lengths[b]; });
   return order;
@@ -97,8 +111,7 @@ template <class T>
 void run_forward(ForwardCall<T>& call, const Addresses& weights, void (*run)(const ForwardCall<T>&)) {
   read_weights(weights, call.shape.D, call.weights);
   nb::gil_scoped_release release;
-  if (call.codes.data) check_codes(call.codes, call.batch.lengths, call.shape);
-  const std::vector<Index> order = order_of(call.batch.lengths, call.shape.N);
+  const std::vector<Index> order = checked_order(call);
   call.batch.order = order.data();
   run(call);
 }
@@ -138,7 +151,7 @@ void run_backward(BackwardCall<T>& call, const Addresses& weights, const Address
   read_weights(weights, call.shape.D, call.weights);
   read_weights(dweights, call.shape.D, call.dweights);
   nb::gil_scoped_release release;
-  const std::vector<Index> order = order_of(call.batch.lengths, call.shape.N);
+  const std::vector<Index> order = checked_order(call);
   call.batch.order = order.data();
   run(call);
 }
@@ -205,13 +218,16 @@ class Stepper {
     }
   }
 
-  // Addresses of x [N, I] or codes [N], of h and c [L, N, H], and of the states after, which h_n and c_n receive.
-  void step(int threads, Index N, Address x, Address h, Address c, Address h_n, Address c_n) const {
+  // Addresses of x [N, I] or codes [N], of h and c [L, N, H], of the states after, which h_n and c_n receive, and of y
+  // [N, H], which receives h_n of the top layer.
+  void step(int threads, Index N, Address x, Address h, Address c, Address h_n, Address c_n, Address y) const {
     if (N < 0 || threads < 1) throw std::invalid_argument("expected N >= 0, threads >= 1");
     nb::gil_scoped_release release;
     if (coded_) check_codes({at<const Index>(x), 1, 1}, nullptr, {1, N, I_, H_, 1});
     if (itemsize_ == 4) run<float>(threads, N, x, h, c, h_n, c_n, table_.step_float);
     else run<double>(threads, N, x, h, c, h_n, c_n, table_.step_double);
+    const std::size_t size = std::size_t(N * H_ * itemsize_);
+    if (size) std::memcpy(at<char>(y), at<const char>(h_n) + (packed_.size() - 1) * size, size);
   }
 
   std::size_t bytes() const {
@@ -322,7 +338,8 @@ NB_MODULE(_kernels, m) {
       .def(nb::init<int, int, bool, Index, Index, const std::vector<Addresses>&>(), nb::arg("cell"),
            nb::arg("itemsize"), nb::arg("coded"), nb::arg("I"), nb::arg("H"), nb::arg("layers"))
       .def("step", &Stepper::step, nb::arg("threads"), nb::arg("N"), nb::arg("x"), nb::arg("h"), nb::arg("c"),
-           nb::arg("h_n"), nb::arg("c_n"), "h_n, c_n = the states after x, h and c; no output may be an input.")
+           nb::arg("h_n"), nb::arg("c_n"), nb::arg("y"),
+           "h_n, c_n, y = the states after x, h and c, and the top layer's h_n; no output may be an input.")
       .def_prop_ro("bytes", &Stepper::bytes, "Memory of the packed weights.");
   m.def("activate", activate, nb::arg("function"), nb::arg("itemsize"), nb::arg("count"), nb::arg("x"), nb::arg("y"),
         "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");

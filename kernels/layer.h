@@ -13,6 +13,7 @@ namespace elman {
 using Index = std::int64_t;
 
 enum class CellKind : int { rnn_tanh, rnn_relu, gru, lstm };
+inline constexpr int cell_kinds = 4;
 
 struct Shape {
   Index T, N, I, H, D;

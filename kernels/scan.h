@@ -16,8 +16,8 @@
 // nothing.  Step s of a row of length l is its time s, or l-1-s in the reverse direction.
 //
 // Columns of gates are stored by vectors of units, [unit vector][gate][lane], so that a block of the product holds all
-// gates of its units; units are padded to whole vectors with zero weights, which keep every padded number finite and
-// every padded gradient zero.  Hp is H so padded.
+// gates of its units; units are padded to whole vectors with zero weights.  What a padded unit computes is not stored, and
+// its error terms are set to zero, for 0 times infinity is not.  Hp is H so padded.
 //
 // Memory, in scalars, besides the arguments, for R = max(n, 256) rows of a chunk (512 from H = 512 on), no more than
 // there are, and a = 2 for GRU, else 1, for each crew.  Rows of G Hp numbers are kept 64 bytes further apart where G Hp

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -28,15 +29,24 @@ void pause() {
 #endif
 }
 
-// Tasks, and which of them is the next to be taken.
+// Tasks, and which of them is the next to be taken.  What the first that fails has thrown is kept for the caller: no
+// exception may leave a worker.
 struct Region {
   int tasks;
   void (*body)(void*, int);
   void* context;
   std::atomic<int> next{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr error{};
 
-  void take() {
-    for (int task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) body(context, task);
+  void take() noexcept {
+    for (int task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
+      try {
+        body(context, task);
+      } catch (...) {
+        if (!failed.exchange(true)) error = std::current_exception();
+      }
+    }
   }
 };
 
@@ -108,17 +118,19 @@ struct OpenMP {
   int (*in_parallel)();
   int (*dynamic)();
   int (*thread_limit)();
+  int (*levels)();
 
   OpenMP() {
     find(parallel, "GOMP_parallel");
     find(in_parallel, "omp_in_parallel");
     find(dynamic, "omp_get_dynamic");
     find(thread_limit, "omp_get_thread_limit");
+    find(levels, "omp_get_max_active_levels");
   }
   // Whether there is a runtime that gives a region the threads it asks for: members of a crew wait for one another.
-  bool usable() const { return parallel && in_parallel && dynamic && thread_limit && !dynamic(); }
+  bool usable() const { return parallel && in_parallel && dynamic && thread_limit && levels && !dynamic(); }
   // Whether that holds here and now for so many.
-  bool gives(int threads) const { return !in_parallel() && thread_limit() >= threads; }
+  bool gives(int threads) const { return !in_parallel() && levels() > 0 && thread_limit() >= threads; }
 
  private:
   template <class Function>
@@ -192,6 +204,7 @@ void Team::run(int tasks, void (*body)(void*, int), void* context) const {
   else if (pool_) pool_->run(region);
   else  // all threads, though there may be fewer tasks: the runtime would end those that a region does not use
     the_shared().openmp.parallel([](void* given) { static_cast<Region*>(given)->take(); }, &region, unsigned(threads_), 0);
+  if (region.error) std::rethrow_exception(region.error);
 }
 
 class Barrier {

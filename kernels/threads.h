@@ -26,9 +26,9 @@ class Team {
   // no thread can be started.
   int threads() const;
 
-  // Runs body(context, task) for task = 0 .. tasks-1, and returns when all are done.  A task is run by one thread from
-  // its start to its end; which thread is not said.  Tasks may wait for one another if there are no more of them than
-  // threads.
+  // Runs body(context, task) for task = 0 .. tasks-1, and returns when all are done; throws what one of them has thrown.
+  // A task is run by one thread from its start to its end; which thread is not said.  Tasks may wait for one another if
+  // there are no more of them than threads, and then must not throw.
   void run(int tasks, void (*body)(void* context, int task), void* context) const;
 
  private:

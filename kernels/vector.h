@@ -94,6 +94,15 @@ ELMAN_INLINE Vec<T> load_part(const T* p, Index count) {
 #endif
 }
 
+// The first `count` elements of a vector; the rest is zero, whatever it was.
+template <class T>
+ELMAN_INLINE Vec<T> first_of(Vec<T> v, Index count) {
+  if (count >= lanes<T>) return v;
+  alignas(vector_bytes) T part[lanes<T>];
+  store(part, v);
+  return load_part(part, count);
+}
+
 // Asks for the lines of `count` elements some time before they are read, or written.  The rows of a block are far apart,
 // which no processor foresees.
 template <bool written, class T>

@@ -102,8 +102,8 @@ class Stepper:
         H: int,
         layers: Sequence[Sequence[int]],
     ) -> None: ...
-    def step(self, threads: int, N: int, x: int, h: int, c: int, h_n: int, c_n: int) -> None:
-        """h_n, c_n = the states after x, h and c; no output may be an input."""
+    def step(self, threads: int, N: int, x: int, h: int, c: int, h_n: int, c_n: int, y: int) -> None:
+        """h_n, c_n, y = the states after x, h and c, and the top layer's h_n; no output may be an input."""
 
     @property
     def bytes(self) -> int:

@@ -19,14 +19,25 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "reversed": lambda t: t.permute(*reversed(range(t.dim()))).contiguous().permute(*reversed(range(t.dim()))),
     "rows first": lambda t: t.transpose(0, 1).contiguous().transpose(0, 1) if t.dim() > 1 else t,
     "every second": lambda t: torch.stack([t, torch.full_like(t, torch.nan)], dim=-1)[..., 0],
+    "negative": lambda t: torch._neg_view(-t),  # the sign stands in a flag of the view
     "apart": lambda t: torch.cat([t, torch.full_like(t, torch.nan)], dim=-1)[..., : t.shape[-1]],
 }
 """How a tensor may lie in memory; NaN stands in the places between its numbers."""
+
+
+def _windows(t: Tensor) -> Tensor:
+    """Rows of the same numbers, each one number further on, as `Tensor.unfold` gives them."""
+    if t.dim() < 2 or not t.numel():
+        return t
+    strides = list(t.new_empty((*t.shape[:-1], 1)).stride())
+    return t.flatten().clone().as_strided(t.shape, strides)
+
 
 REPEATS: dict[str, Callable[[Tensor], Tensor]] = {
     "one step": lambda t: t[:1].expand_as(t),
     "one row": lambda t: t[:, :1].expand_as(t),
     "one number": lambda t: t[..., :1].expand_as(t),
+    "windows": _windows,
 }
 """Not of weights: sums over equal weights grow with the width, and so would the error of rounding."""
 

@@ -110,6 +110,27 @@ def test_compiled_models_run_the_kernels(kind, allowed, close) -> None:
         close(found, expected, "gradient")
 
 
+@compiler
+@pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.filterwarnings("ignore::elman.FallbackWarning")
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_a_penalty_of_the_gradient_in_a_compiled_program(backend, close) -> None:
+    """The graph breaks at the layer, which is differentiated twice as if nothing was compiled."""
+
+    def penalised(model, x):
+        x = x.clone().requires_grad_()
+        output = model(x)[0]
+        (gradient,) = torch.autograd.grad(output.sum(), x, create_graph=True)
+        loss = gradient.square().sum() + output.square().sum()
+        return torch.autograd.grad(loss, list(layer.parameters()))
+
+    layer, x = nn.GRU(3, 4), torch.randn(5, 2, 3)
+    expected = penalised(layer, x)
+    elman.accelerate(layer)
+    for found, wanted in zip(penalised(torch.compile(lambda q: layer(q), backend=backend), x), expected, strict=True):
+        close(found, wanted, "gradient")
+
+
 @all_kinds
 @pytest.mark.usefixtures("fresh_compiler")
 def test_one_graph_is_refused_as_it_is_for_torchs_layers(kind) -> None:

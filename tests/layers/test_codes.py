@@ -77,6 +77,18 @@ def test_what_lies_behind_a_length_is_not_read() -> None:
     assert torch.equal(layer(x, lengths=[13, 1, 0, 5, 5])[0], expected)
 
 
+@pytest.mark.parametrize("I", [3, 1000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.filterwarnings("ignore::elman.FallbackWarning")
+def test_behind_a_length_there_need_be_no_code(I, dtype) -> None:  # noqa: E741
+    codes, padded = torch.tensor([[1, 2], [2, 0], [0, 0]]), torch.tensor([[1, 2], [2, -1], [0, I]])
+    layer = elman.LSTM(I, 4, dtype=dtype)
+    assert torch.equal(layer(padded, lengths=[3, 1])[0], layer(codes, lengths=[3, 1])[0])
+    (found,), _ = elman.layers.all_states(layer, padded, lengths=[3, 1])
+    (expected,), _ = elman.layers.all_states(layer, codes, lengths=[3, 1])
+    assert torch.equal(found.cell, expected.cell)
+
+
 def test_the_reference_takes_codes_too(close) -> None:
     layer, x = elman.LSTM(I, 7, dtype=torch.bfloat16), codes(Problem())
     with pytest.warns(FallbackWarning, match="bfloat16"):

@@ -181,3 +181,14 @@ def test_what_is_saved_has_one_shape_on_every_instruction_set(itemsize) -> None:
     finally:
         _kernels.set_isa(before)
     assert len(sizes) == 1
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's, where a graph breaks at a tensor with a gradient
+@pytest.mark.parametrize("kind", KINDS)
+def test_packed_sequences_break_the_graph(kind) -> None:
+    torch._dynamo.reset()
+    layer = Problem(kind, L=2, dtype=torch.float32).module()
+    packed = torch.nn.utils.rnn.pack_sequence([torch.randn(n, layer.input_size) for n in (2, 4)], enforce_sorted=False)
+    found = torch.compile(lambda p: layer(p)[0].data, backend="eager")(packed)
+    assert torch.equal(found, layer(packed)[0].data)
+    torch._dynamo.reset()

@@ -236,3 +236,28 @@ def test_what_is_said(name) -> None:
     call, message, error = CASES[name]
     with pytest.raises(error, match=f"^{re.escape(message)}"):
         call()
+
+
+@pytest.mark.parametrize("package", [elman, torch.nn], ids=["elman", "torch"])
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_cells_of_the_packages_are_cells(name, package, close) -> None:
+    cell, layer, x = getattr(package, f"{name}Cell")(3, 4), getattr(elman, name)(3, 4), torch.randn(5, 2, 3)
+    layer.load_state_dict({f"{key}_l0": value for key, value in cell.state_dict().items()})
+    state = (torch.randn(2, 4),) * (2 if name == "LSTM" else 1)
+    output, after = scan(cell, x, state)
+    hx = tuple(s[None] for s in state)
+    expected, h_n = layer(x, hx if name == "LSTM" else hx[0])
+    close(output, expected, "value")
+    for ours, theirs in zip(after, h_n if name == "LSTM" else (h_n,), strict=True):
+        close(ours, theirs[0], "value")
+
+
+def test_one_mask_for_a_state_of_one_and_none_for_a_part() -> None:
+    cell, x, h = elman.GRUCell(3, 4), torch.randn(5, 2, 3), torch.zeros(2, 4)
+    assert torch.equal(scan(cell, x, (h,), zoneout=0.25)[0], scan(cell, x, (h,), zoneout=[0.25])[0])
+    cell = elman.LSTMCell(3, 4)
+    assert torch.equal(scan(cell, x, (h, h), zoneout=(0.25, None))[0], scan(cell, x, (h, h), zoneout=(0.25, 0.0))[0])
+    with pytest.raises(ValueError, match="zoneout has 1 masks; expected 2"):
+        scan(cell, x, (h, h), zoneout=0.25)
+    with pytest.raises(TypeError, match=r"zoneout\[1\] is a str; expected a Tensor, a number or None"):
+        scan(cell, x, (h, h), zoneout=(0.25, "much"))

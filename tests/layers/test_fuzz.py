@@ -138,6 +138,8 @@ def test_any_layer_equals_the_reference(kind, dtype, close, threads, isa, report
         leaves = case.leaves()
         actual = results(case, call, leaves)
         assert _kernels.calls()[0] == calls + 1, "the kernels did not run"
+        on_meta = call(case, {key: leaf.detach().to("meta") for key, leaf in leaves.items()})
+        assert [t.shape for t in on_meta] == [actual[name].shape for name in ("y", "h_n", "c_n")[: len(on_meta)]]
         threads(1)
         exact = {key: leaf.detach().double().contiguous() for key, leaf in leaves.items()}
         expected = results(case, by_reference, exact)

@@ -6,6 +6,7 @@ import io
 import pytest
 import torch
 from torch.nn.functional import dropout
+from torch.nn.utils import parametrizations, parametrize
 
 import elman
 from elman import _kernels
@@ -218,3 +219,29 @@ def test_a_layer_is_dropped_once_and_must_be_ours() -> None:
     with pytest.raises(TypeError, match="layer is torch's GRU; expected an RNN, GRU, LSTM or a cell of elman"):
         weight_dropped(torch.nn.GRU(3, 4), 0.5)
     assert weight_restored(weight_restored(layer)) is layer
+
+
+def test_weights_that_are_parametrized_already_are_dropped_too() -> None:
+    layer, x = elman.LSTM(4, 8), torch.randn(3, 2, 4)
+    parametrizations.orthogonal(layer, "weight_hh_l0")
+    expected = layer(x)[0]
+    weight_dropped(layer, 0.9)
+    assert not torch.equal(layer(x)[0], layer(x)[0])
+    weight_restored(layer)
+    assert parametrize.is_parametrized(layer, "weight_hh_l0"), "the other one stays"
+    assert torch.equal(layer(x)[0], expected)
+
+
+def test_what_was_put_on_dropped_weights_stays_when_they_are_restored() -> None:
+    layer, x = weight_dropped(elman.LSTM(4, 8), 0.5), torch.randn(3, 2, 4)
+    parametrizations.spectral_norm(layer, "weight_hh_l0")
+    expected = layer.eval()(x)[0]
+    assert torch.equal(weight_restored(layer)(x)[0], expected)
+    assert parametrize.is_parametrized(layer, "weight_hh_l0")
+
+
+def test_words_for_what_is_no_probability_and_no_tensor() -> None:
+    with pytest.raises(ValueError, match=r"p is '0.5'; expected a probability in \[0, 1\)"):
+        weight_dropped(elman.GRU(3, 4), "0.5")
+    with pytest.raises(TypeError, match="input is a PackedSequence; expected a Tensor"):
+        LockedDropout(0.5)(torch.nn.utils.rnn.pack_sequence([torch.zeros(2, 3)]))

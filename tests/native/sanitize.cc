@@ -3,7 +3,7 @@
 // Each array is a heap block of its own that ends with its last element, so that AddressSanitizer sees any access
 // beyond it; outputs begin as NaN, so that what is not written shows, and so does what is written between their rows.
 // Results are compared: every instruction set with the portable one, several threads with one, a call with the same
-// call again, alone, beside another, and in a child made by fork().
+// call again, alone, beside another, and in a child made by fork(), and one step by packed weights with the layer.
 //
 //     sanitize [CASES [SEED]]
 #include <sys/wait.h>
@@ -309,7 +309,49 @@ void check_one(Random& random, Size size) {
     check_close(several.outputs(), one.outputs(), 0, what + ", beside one thread");
     check_close(several.gradients(), one.gradients(), tolerance<T>, what + ", beside one thread");
     check_same_bits(run(*table, problem, threads), several, what + ", again");
+    check_step(random, problem, *table);
   }
+}
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+// One step by packed weights has the bits of a layer over one step.
+template <class T>
+void check_step(Random& random, const Problem<T>& p, const Table& table) {
+  const Shape s{1, p.shape.N, p.shape.I, p.shape.H, 1};
+  const int threads = int(random.whole(1, 4));
+  const std::string what = p.text() + ", " + table.isa + ", a step on " + std::to_string(threads) + " threads";
+  const bool lstm = p.cell == CellKind::lstm, coded = random.chance(0.3);
+  const auto* w = p.weights[0];
+  const Weights<const T> weights{w[0].data(), w[1].data(), w[2].data(), w[3].data()};
+  const auto x = Array<T>::random(random, s.N * s.I, 1), h = Array<T>::random(random, s.N * s.H, 1);
+  const auto c = lstm ? Array<T>::random(random, s.N * s.H, 1) : Array<T>();
+  Array<Index> codes(s.N, 0);
+  for (Index& code : codes) code = random.whole(0, s.I - 1);
+
+  const auto room = [&] { return Array<T>(s.N * s.H, std::numeric_limits<T>::quiet_NaN()); };
+  const auto y = room(), h_n = room(), h_step = room();
+  const auto c_n = lstm ? room() : Array<T>(), c_step = lstm ? room() : Array<T>();
+  ForwardCall<T> layer{p.cell, threads, s, {}, {}, {}, h.data(), c.data(), {}, {}, {weights},
+                       {y.data(), s.N * s.H, s.H}, h_n.data(), c_n.data(), nullptr};
+  if (coded) layer.codes = {codes.data(), s.N, 1};
+  else layer.x = {x.data(), s.N * s.I, s.I};
+  run_forward(table, layer);
+
+  const auto pack = [&](T* to) {
+    if constexpr (sizeof(T) == 4) return table.pack_float(p.cell, s.I, s.H, coded, weights, to);
+    else return table.pack_double(p.cell, s.I, s.H, coded, weights, to);
+  };
+  const std::size_t bytes = (std::size_t(pack(nullptr)) * sizeof(T) + 63) / 64 * 64;
+  const std::unique_ptr<void, Free> packed(std::aligned_alloc(64, bytes));
+  pack(static_cast<T*>(packed.get()));
+  const StepCall<T> step{p.cell, threads, s.N, s.I, s.H, coded ? nullptr : x.data(), coded ? codes.data() : nullptr,
+                         static_cast<const T*>(packed.get()), h.data(), c.data(), h_step.data(), c_step.data()};
+  if constexpr (sizeof(T) == 4) table.step_float(step);
+  else table.step_double(step);
+  check_close<T>({&h_step, &c_step}, {&h_n, &c_n}, 0, what);
 }
 
 // Runs problems on several threads at once, of which one has the pool, and compares with what each gives alone.

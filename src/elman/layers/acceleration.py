@@ -5,6 +5,7 @@ overrides `forward` and nothing else. So its parameters, hooks, options, `isinst
 stay. What the kernels do not do, `forward` passes on to torch.nn's.
 """
 
+import dis
 import inspect
 import types
 import warnings
@@ -17,6 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.layers import operators, reference, stack
 from elman.layers.comparison import compare
+from elman.layers.compilation import leave_to_python
 from elman.layers.functional import beyond_the_kernels
 from elman.layers.reference import State
 
@@ -193,9 +195,13 @@ class LSTM(nn.LSTM):
 
 
 _FAST = (RNN, GRU, LSTM)
+for _fast in _FAST:  # torch.compile breaks its graph at torch.nn's layers, and at ours, which then are as ever
+    leave_to_python(_fast.forward)
 _TORCHS: dict[type, type] = {RNN: nn.RNN, GRU: nn.GRU, LSTM: nn.LSTM}
 """Our class -> the class that it stands for; subclasses that users made of torch.nn's join as they are met."""
 _OURS: dict[type, type] = {theirs: ours for ours, theirs in _TORCHS.items()}
+_REFUSED: dict[type, str] = {}
+"""Classes that nothing can be derived from, and what they said when it was tried."""
 _CELLS = {"RNN_TANH": reference.RNN_TANH, "RNN_RELU": reference.RNN_RELU, "GRU": reference.GRU, "LSTM": reference.LSTM}
 _NAMES = {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"}
 _is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # the former from torch 2.7 on
@@ -206,7 +212,7 @@ def _by_kernels(module: nn.RNNBase, input: Any, hx: Any) -> tuple[Tensor | Packe
     """Output and states; None where torch.nn is to run, or to refuse: the call is then its own, errors included."""
     data = input.data if isinstance(input, PackedSequence) else input
     if (
-        type(data) not in _PLAIN  # subclasses of Tensor, proxies of torch.fx, fake tensors of torch.export
+        not _is_plain(data)  # subclasses of Tensor, proxies of torch.fx, fake tensors of torch.export
         or not data.is_cpu
         or beyond_the_kernels(data.dtype, module.proj_size > 0)
         or torch.is_autocast_enabled("cpu")  # asks for torch's own bfloat16
@@ -215,12 +221,16 @@ def _by_kernels(module: nn.RNNBase, input: Any, hx: Any) -> tuple[Tensor | Packe
     ):
         return None
     weights = _weights(module)
-    if not all(weight is None or type(weight) in _PLAIN for layer in weights for weight in layer):
+    if not all(weight is None or _is_plain(weight) for layer in weights for weight in layer):
         return None
     try:
         return stack.run(module, _CELLS[module.mode], weights, input, hx)
     except (TypeError, ValueError):  # from the checks, before anything has run
         return None
+
+
+def _is_plain(data: Any) -> bool:
+    return type(data) in _PLAIN and data.layout is torch.strided
 
 
 def _weights(module: nn.RNNBase) -> list[list[Any]]:
@@ -234,7 +244,12 @@ def _weights(module: nn.RNNBase) -> list[list[Any]]:
 def _swap(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.RNNBase) and not isinstance(module, _FAST) and not _reason(module):
-            module.__class__ = _accelerated(module)
+            try:
+                fast = _accelerated(module)
+            except Exception as error:  # of a metaclass, or of an __init_subclass__, that wants no more classes
+                _REFUSED[type(module)] = f"{type(error).__name__}: {error}"
+                continue
+            module.__class__ = fast
 
 
 def _accelerated(module: nn.RNNBase) -> type:
@@ -328,12 +343,19 @@ def _reason(module: nn.Module) -> str:
 
 
 def _why_not_here(module: nn.RNNBase) -> str:
-    """What the next `.to(...)` may change."""
-    weight = next(module.parameters(), None)
-    if weight is None or (weight.is_cpu and weight.dtype in operators.DTYPES):
-        return ""
-    where = f"in {str(weight.dtype).removeprefix('torch.')}" if weight.is_cpu else f"on {weight.device}"
-    return f"it is {where}, where torch's own operator runs"
+    """What the next `.to(...)`, or another parameter, may change."""
+    parameters = list(module.parameters())
+    for weight in parameters:
+        if not weight.is_cpu:
+            return f"it is on {weight.device}, where torch's own operator runs"
+        if weight.dtype not in operators.DTYPES:
+            return f"it is in {str(weight.dtype).removeprefix('torch.')}, where torch's own operator runs"
+        if weight.dtype != parameters[0].dtype:
+            return "its parameters are of two dtypes, which torch's own operator is left to refuse"
+        if not _is_plain(weight):
+            what = type(weight).__name__ if type(weight) not in _PLAIN else str(weight.layout).removeprefix("torch.")
+            return f"a parameter of it is a {what} tensor, which torch's own operators know"
+    return ""
 
 
 def _why_not_this_class(cls: type) -> str:
@@ -341,8 +363,24 @@ def _why_not_this_class(cls: type) -> str:
     owner = next(base for base in cls.__mro__ if "forward" in vars(base))
     if owner not in _OURS:
         code = getattr(inspect.unwrap(vars(owner)["forward"]), "__code__", None)
-        if code is None or "__class__" not in code.co_freevars:  # which is what super() reads
+        if code is None or not _calls_super_forward(code):
             return f"its class {cls.__qualname__} has a forward of its own, which does not call super().forward"
     if {"__reduce__", "__reduce_ex__"} & {name for base in cls.__mro__[:-1] for name in vars(base)}:
         return f"its class {cls.__qualname__} has a way of its own to be pickled"
+    if cls in _REFUSED:
+        return f"no class can be derived from its class {cls.__qualname__} ({_REFUSED[cls]})"
     return ""
+
+
+def _calls_super_forward(code: types.CodeType) -> bool:
+    """Whether the first attribute taken of some ``super()`` is ``forward``."""
+    instructions = list(dis.get_instructions(code))
+    for place, instruction in enumerate(instructions):
+        if instruction.argval == "super" and instruction.opname.startswith("LOAD_GLOBAL"):
+            taken = (i for i in instructions[place + 1 :] if i.opname in _TAKES_ATTRIBUTE)
+            if next((i.argval for i in taken), None) == "forward":
+                return True
+    return False
+
+
+_TAKES_ATTRIBUTE = ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR")

@@ -54,12 +54,12 @@ def _check_codes(input: Tensor, weight: Tensor, batch_first: bool) -> Tensor:
     return input.to(torch.int64)
 
 
-def check_packed(packed: PackedSequence, input_size: int, weight: Tensor) -> PackedSequence:
-    """`check_input` for a packed sequence."""
+def check_packed(packed: PackedSequence, input_size: int, weight: Tensor) -> Tensor:
+    """`check_input` for the data of a packed sequence."""
     data = packed.data
     if data.dim() != 2 or data.shape[1] != input_size:
         raise ValueError(_wrong_input("input.data", data, "(all steps, I)", input_size))
-    return packed._replace(data=check_dtype("input.data", data, weight))
+    return check_dtype("input.data", data, weight)
 
 
 def check_cell_input(input: Tensor, input_size: int, weight: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def check_cell_input(input: Tensor, input_size: int, weight: Tensor) -> Tensor:
 def check_dtype(name: str, tensor: Tensor, weight: Tensor) -> Tensor:
     """Return `tensor` in the dtype of `weight`, which it has already unless autocast is on, and on its device."""
     if tensor.dtype != weight.dtype:
-        if not (torch.is_autocast_enabled(tensor.device.type) and tensor.is_floating_point()):
+        if tensor.is_meta or not (torch.is_autocast_enabled(tensor.device.type) and tensor.is_floating_point()):
             raise ValueError(
                 f"{name} is {_short(tensor.dtype)}, the parameters are {_short(weight.dtype)}: convert it with"
                 f" .to({weight.dtype}), or the layer with .to({tensor.dtype})"
@@ -123,7 +123,8 @@ def as_lengths(lengths: Tensor | Sequence[int], N: int) -> Tensor:
         raise ValueError(
             f"lengths has shape {tuple(tensor.shape)}; expected (N,) = ({N},): one length for each row of the batch"
         )
-    return tensor.to(device="cpu", dtype=torch.int64).contiguous()
+    own = tensor.to(device="cpu", dtype=torch.int64).contiguous()
+    return own if isinstance(lengths, Tensor) else own.clone()  # an array's memory may be filled anew before backward
 
 
 def check_lengths(lengths: Tensor, N: int, T: int) -> None:
@@ -209,8 +210,10 @@ def as_zoneout(
             continue
         if not isinstance(mask, Tensor | float | int) or isinstance(mask, bool):
             raise TypeError(f"zoneout of the {name} state is {_kind(mask)}; expected a Tensor, a number or None")
-        given = torch.as_tensor(mask, dtype=weight.dtype, device=weight.device)
         name = f"zoneout of the {name} state"
+        if not isinstance(mask, Tensor) and not 0 <= mask <= 1:
+            raise ValueError(f"{name} is {mask}; expected a part of the state that stays, in [0, 1]")
+        given = torch.as_tensor(mask, dtype=weight.dtype, device=weight.device)
         masks.append(_as_output(name, given, layers, (T, N, DH), "T", batch_first, batched))
     return tuple(masks)
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +18,8 @@ SAMPLE = 0.02  # seconds that one sample of a time takes at least
 class Comparison(NamedTuple):
     """What `compare` found. Differences are relative to the largest number, times are in seconds: (before, after)."""
 
-    outputs: float
+    outputs: float | None
+    """None for a model whose result holds no floating-point tensors that are found."""
     gradients: float | None
     """None, as `step` is, for a model without anything to differentiate."""
     forward: tuple[float, float]
@@ -25,7 +27,10 @@ class Comparison(NamedTuple):
 
     def __str__(self) -> str:
         gradients = "" if self.gradients is None else f", of the gradients {self.gradients:.0e}"
-        lines = [f"largest difference of the outputs {self.outputs:.0e}{gradients} of the largest value"]
+        if self.outputs is not None:
+            lines = [f"largest difference of the outputs {self.outputs:.0e}{gradients} of the largest value"]
+        else:
+            lines = ["the result holds no floating-point tensors in tuples, lists, dicts or dataclasses to be compared"]
         lines.append(f"{'':22}{'torch.nn':>13}{'elman':>13}")
         for name, times in (("forward", self.forward), ("forward and backward", self.step)):
             if times is not None:
@@ -58,7 +63,7 @@ def compare(model: nn.Module, example: Any, before: Callable[[], object], after:
             before()
             expected, expected_gradients = _reproducibly(forward), _reproducibly(step)
             after()
-            outputs = _difference(_reproducibly(forward), expected)
+            outputs = _difference(_reproducibly(forward), expected) if expected else None
             gradients = _difference(_reproducibly(step), expected_gradients) if expected_gradients else None
             forward_times = _in_turn(torch.no_grad()(forward), before, after)
             step_times = _in_turn(step, before, after) if expected_gradients else None
@@ -93,11 +98,14 @@ def _reproducibly(function: Callable[[], Any]) -> list[Tensor]:
 
 
 def _tensors(value: Any) -> list[Tensor]:
-    """The floating-point tensors of a nest of tuples, lists and dicts."""
+    """The floating-point tensors of a nest of tuples, lists, dicts, packed sequences and dataclasses."""
     if isinstance(value, Tensor):
         return [value] if value.is_floating_point() else []
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
-    return [tensor for part in parts for tensor in _tensors(part)]
+    if isinstance(value, dict):
+        value = list(value.values())
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, field.name) for field in fields(value)]
+    return [tensor for part in value for tensor in _tensors(part)] if isinstance(value, tuple | list) else []
 
 
 def _gradients(model: nn.Module, outputs: list[Tensor]) -> list[Tensor]:
@@ -111,10 +119,14 @@ def _gradients(model: nn.Module, outputs: list[Tensor]) -> list[Tensor]:
 
 
 def _difference(found: list[Tensor], expected: list[Tensor]) -> float:
-    """The largest difference relative to the largest number of all."""
-    pairs = [(a, b) for a, b in zip(found, expected, strict=True) if b.numel()]
-    largest = max((b.abs().max().item() for _, b in pairs), default=0.0)
-    return max(((a - b).abs().max().item() for a, b in pairs), default=0.0) / (largest or 1.0)
+    """The largest difference relative to the largest finite number of all; the same infinity, or NaN, is none."""
+    differences, largest = [0.0], 0.0
+    for a, b in zip(found, expected, strict=True):
+        if b.numel():
+            same = (a == b) | (a.isnan() & b.isnan())
+            differences.append(torch.where(same, 0, a - b).abs().max().item())
+            largest = max(largest, torch.where(b.isfinite(), b, 0).abs().max().item())
+    return math.nan if any(map(math.isnan, differences)) else max(differences) / (largest or 1.0)
 
 
 def _in_turn(

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.layers import reference
-from elman.layers.checks import as_lengths, check_lengths
-from elman.layers.reference import State
+from elman.layers.cells import GRUCell, RNNCell
+from elman.layers.checks import Mask, as_lengths, check_lengths
+from elman.layers.reference import State, Zoneout
 
 
 def scan(
@@ -18,7 +19,7 @@ def scan(
     lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
     batch_first: bool = False,
-    zoneout: Sequence[Tensor | float] | None = None,
+    zoneout: Sequence[Mask] | Mask = None,
 ) -> tuple[Tensor, State]:
     """Run a cell over time: lengths, direction and state are treated as in the layers, gradients are autograd's.
 
@@ -29,7 +30,8 @@ def scan(
     ----------
     cell : callable
         ``cell(x, state)`` takes the input of a step, (N, ...), and the state, and returns the next state, a tuple of
-        the same number and shapes.  A function, or a module with parameters, such as `LSTMCell`.
+        the same number and shapes.  A function, or a module with parameters.  The cells of this package and of
+        torch.nn are taken, too, though those of one state put it out by itself.
     input : Tensor (T, N, ...), or (N, T, ...) with `batch_first`
     state : tuple of Tensor (N, ...)
         Before the first step.  The first tensor of a state is the output.
@@ -38,9 +40,9 @@ def scan(
     reverse : bool, default False
         Walk from each row's last step to its first.
     batch_first : bool, default False
-    zoneout : sequence, one for each tensor of the state; default None
-        For each a mask that is 1 where the tensor keeps what it was before the step (`zoneout_mask`): time-major,
-        (T, N, ...), or what can be expanded to it; 0 for a tensor without zoneout.
+    zoneout : sequence of masks, one for each tensor of the state, or the mask of a state of one; default None
+        A mask is 1 where the tensor keeps what it was before the step (`zoneout_mask`): time-major, (T, N, ...), or
+        what can be expanded to it; None for a tensor without zoneout.
 
     Returns
     -------
@@ -81,12 +83,24 @@ def scan(
         if not torch.compiler.is_compiling():
             check_lengths(lengths, N, T)
     masks = () if zoneout is None else _checked_masks(zoneout, T, state)
+    step = _of_one_state(cell) if isinstance(cell, _ONE_STATE) else cell
 
     def checked(x: Tensor, state: State) -> State:
-        return _checked_step(cell(x, state), state)
+        return _checked_step(step(x, state), state)
 
     y, *after = reference.scan(checked, x, lengths, state, reverse, masks)
     return (y.transpose(0, 1) if batch_first else y), tuple(after)
+
+
+_ONE_STATE = (RNNCell, GRUCell, nn.RNNCell, nn.GRUCell)
+
+
+def _of_one_state(cell: nn.Module) -> reference.Cell:
+    def step(x: Tensor, state: State) -> State:
+        (h,) = state
+        return (cell(x, h),)
+
+    return step
 
 
 def _checked_input(input: Tensor, batch_first: bool) -> Tensor:
@@ -121,11 +135,17 @@ def _checked_step(new: object, state: State) -> State:
     return new
 
 
-def _checked_masks(zoneout: Sequence[Tensor | float], T: int, state: State) -> State:
-    if len(zoneout) != len(state):
-        raise ValueError(f"zoneout has {len(zoneout)} masks; expected {len(state)}, one for each tensor of the state")
-    masks = []
-    for index, (mask, tensor) in enumerate(zip(zoneout, state, strict=True)):
+def _checked_masks(zoneout: Sequence[Mask] | Mask, T: int, state: State) -> Zoneout:
+    given = zoneout if isinstance(zoneout, tuple | list) else [zoneout]
+    if len(given) != len(state):
+        raise ValueError(f"zoneout has {len(given)} masks; expected {len(state)}, one for each tensor of the state")
+    masks: list[Tensor | None] = []
+    for index, (mask, tensor) in enumerate(zip(given, state, strict=True)):
+        if mask is None:
+            masks.append(None)
+            continue
+        if not isinstance(mask, Tensor | float | int) or isinstance(mask, bool):
+            raise TypeError(f"zoneout[{index}] is a {type(mask).__name__}; expected a Tensor, a number or None")
         try:
             masks.append(torch.as_tensor(mask, dtype=tensor.dtype, device=tensor.device).expand(T, *tensor.shape))
         except RuntimeError:
@@ -133,4 +153,4 @@ def _checked_masks(zoneout: Sequence[Tensor | float], T: int, state: State) -> S
                 f"zoneout[{index}] has shape {tuple(torch.as_tensor(mask).shape)}; expected (T, N, ...) = "
                 f"{(T, *tensor.shape)}, by input and state[{index}]"
             ) from None
-    return tuple(masks)
+    return masks

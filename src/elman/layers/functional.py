@@ -215,13 +215,13 @@ def layer(
     """
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
-        x = as_vectors(x, _input_size(weights), h0.dtype)
+        x = as_vectors(x, _input_size(weights), h0.dtype, lengths)
         if any(mask is not None for mask in (*zoneout, recurrent_mask)):
             fallback.say(f"{'Zoneout' if recurrent_mask is None else 'A recurrent mask'} on {x.device.type}")
             return fallback.forward(cell, x, lengths, state, weights, zoneout, recurrent_mask)
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
     if not (x.is_floating_point() or torch.compiler.is_compiling()) and 0 < x.numel() < _input_size(weights):
-        x, weights = _only_what_occurs(x, weights)
+        x, weights = _only_what_occurs(x, lengths, weights)
     dtype = x.dtype if x.is_floating_point() else h0.dtype
     what = beyond_the_kernels(dtype, projection=len(weights) != 4 * h0.shape[0])
     if any(mask is not None and mask.requires_grad for mask in zoneout):
@@ -229,7 +229,7 @@ def layer(
     if recurrent_mask is not None and recurrent_mask.requires_grad:
         what = what or "Recurrent dropout by a mask that has a gradient"
     if what:
-        x = as_vectors(x, _input_size(weights), h0.dtype)
+        x = as_vectors(x, _input_size(weights), h0.dtype, lengths)
         fallback.say(what)
         if len(weights) == 4 * h0.shape[0]:
             check_weights(cell, x, h0, c0, weights)
@@ -242,14 +242,23 @@ def layer(
     return tuple(operators.call_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *masks))
 
 
-def as_vectors(x: Tensor, input_size: int, dtype: torch.dtype) -> Tensor:
+def as_vectors(x: Tensor, input_size: int, dtype: torch.dtype, lengths: Tensor | None = None) -> Tensor:
     """1-of-N vectors (T, N, I) for codes (T, N); any other x as it is."""
-    return x if x.is_floating_point() else one_hot(x, input_size).to(dtype)
+    return x if x.is_floating_point() else one_hot(only_codes(x, lengths), input_size).to(dtype)
 
 
-def _only_what_occurs(codes: Tensor, weights: Sequence[Tensor | None]) -> tuple[Tensor, list[Tensor | None]]:
+def only_codes(codes: Tensor, lengths: Tensor | None) -> Tensor:
+    """The codes with 0 behind the end of a row, where they may be anything."""
+    if lengths is None:
+        return codes
+    return torch.where(torch.arange(len(codes), device=codes.device).unsqueeze(1) < lengths.to(codes.device), codes, 0)
+
+
+def _only_what_occurs(
+    codes: Tensor, lengths: Tensor | None, weights: Sequence[Tensor | None]
+) -> tuple[Tensor, list[Tensor | None]]:
     """The same layer for the inputs that occur, where they are few of many: the kernels make a table of all."""
-    used, codes = torch.unique(codes, return_inverse=True)
+    used, codes = torch.unique(only_codes(codes, lengths), return_inverse=True)
     if not 0 <= int(used[0]) <= int(used[-1]) < _input_size(weights):
         outside = int(used[0]) if int(used[0]) < 0 else int(used[-1])
         raise ValueError(f"input holds the code {outside}; expected 0 <= code < I = {_input_size(weights)}")

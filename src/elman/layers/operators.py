@@ -124,11 +124,9 @@ def _layer_backward(
     T, N, I = _sizes(x, weights)  # noqa: E741
     D, _, H = h0.shape
     x, h0, c0, *weights = inputs = _regular(x, h0, c0, weights)
-    gradients = [
-        torch.empty_like(t) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)
-    ]
+    gradients = [_like(t) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)]
     dx, dh0, dc0, *dweights = gradients
-    y, dy, lengths = _rows(y), _rows_or_none(dy), _contiguous(lengths)
+    y, dy, saved, lengths = _rows(y), _rows_or_none(dy), saved.contiguous(), _contiguous(lengths)
     keep_h, keep_c, mask = _rows_or_none(keep_h), _rows_or_none(keep_c), _rows_or_none(recurrent_mask)
     dh_n, dc_n = _contiguous(dh_n), _contiguous(dc_n)
     _kernels.backward(
@@ -160,14 +158,14 @@ def _fake_layer_backward(
     recurrent_mask: Tensor | None = None,
 ) -> list[Tensor]:
     inputs = _regular(x, h0, c0, weights)
-    return [torch.empty_like(t) for t, want in zip(inputs, wanted, strict=True) if t is not None and want]
+    return [_like(t) for t, want in zip(inputs, wanted, strict=True) if t is not None and want]
 
 
 def _regular(
     x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None]
 ) -> tuple[Tensor, Tensor, Tensor | None, *tuple[Tensor | None, ...]]:
     """The inputs in the layouts that the kernels read; copies of those that have others."""
-    return _rows(x), h0.contiguous(), _contiguous(c0), *[_contiguous(w) for w in weights]
+    return _rows(x), h0.resolve_neg().contiguous(), _contiguous(c0), *[_contiguous(w) for w in weights]
 
 
 def _outputs(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, batch_first: bool, save: bool) -> list[Tensor]:
@@ -183,6 +181,12 @@ def _outputs(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, batch_first: b
     return outputs
 
 
+def _like(x: Tensor) -> Tensor:
+    """Room for the gradient of x: laid out as x is, unless rows of x that overlap would be spread over the rest."""
+    like = torch.empty_like(x)
+    return like if like.dim() < 3 or like.stride(-1) == 1 else x.new_empty(x.shape)
+
+
 def _sizes(x: Tensor, weights: Sequence[Tensor | None]) -> tuple[int, int, int]:
     """T, N and I of x (T, N, I), or of codes (T, N), which leave I to the first weight."""
     w_ih = weights[0]
@@ -192,6 +196,7 @@ def _sizes(x: Tensor, weights: Sequence[Tensor | None]) -> tuple[int, int, int]:
 
 def _rows(x: Tensor) -> Tensor:
     """x with a contiguous last dimension; the others may have any strides, as all dimensions of codes may."""
+    x = x.resolve_neg()  # the sign of a view may stand in a flag beside its numbers
     return x if not x.is_floating_point() or x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
 
 
@@ -200,7 +205,7 @@ def _rows_or_none(x: Tensor | None) -> Tensor | None:
 
 
 def _contiguous(x: Tensor | None) -> Tensor | None:
-    return None if x is None else x.contiguous()
+    return None if x is None else x.resolve_neg().contiguous()
 
 
 def _address(x: Tensor | None) -> int:

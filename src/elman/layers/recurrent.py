@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, overload
 
@@ -135,11 +136,12 @@ class RecurrentLayer(nn.Module):
                 "a bidirectional layer has no stepper: its second direction begins where the stream ends; use one"
                 " direction, or call the layer on whole sequences"
             )
-        weights = self._weights()
+        with _evaluating(getattr(self, "parametrizations", None)):  # dropped weights are whole
+            weights = self._weights()
         if what := stepping_needs_reference(weights):
             if weights[0][0].is_cpu:
                 say(what)
-            return ReferenceStepper(self)
+            return ReferenceStepper(self, codes)
         return Stepper(self._cell, weights, codes)
 
     def _run(
@@ -380,6 +382,19 @@ class LSTM(RecurrentLayer):
         """
         output, (h_n, c_n) = self._run(input, hx, lengths, zoneout, recurrent_mask)
         return output, LSTMState(h_n, c_n)
+
+
+@contextmanager
+def _evaluating(modules: nn.Module | None) -> Iterator[None]:
+    """Modules in evaluation mode; afterwards each is in its own again."""
+    training = [] if modules is None else [module for module in modules.modules() if module.training]
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def _weight_names(index: int, directions: int, bias: bool, projection: bool) -> tuple[str | None, ...]:

@@ -6,7 +6,8 @@ them or comes out; so the layers run at their full speed, and the same random st
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from numbers import Real
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -139,6 +140,8 @@ class LockedDropout(nn.Module):
         input : Tensor (T, N, ·), (N, T, ·) with `batch_first`, or (T, ·) for one sequence
         generator : torch.Generator, optional
         """
+        if not isinstance(input, Tensor):
+            raise TypeError(f"input is a {type(input).__name__}; expected a Tensor (T, N, ·)")
         if not self.training or self.p == 0:
             return input
         shape = list(input.shape)
@@ -192,7 +195,7 @@ def weight_dropped(layer: Layer, p: float, *, generator: torch.Generator | None 
     _check_layer(layer)
     if _dropped(layer):
         raise ValueError("the layer's weights are dropped already; take that off first, with weight_restored")
-    for name in [name for name, _ in layer.named_parameters(recurse=False) if name.startswith("weight_hh")]:
+    for name in _recurrent_weights(layer):
         # unsafe: without the check, which would draw a mask.
         parametrize.register_parametrization(layer, name, _WeightDrop(p, generator), unsafe=True)
     return layer
@@ -210,7 +213,12 @@ def weight_restored(layer: Layer) -> Layer:
     """
     _check_layer(layer)
     for name in _dropped(layer):
-        parametrize.remove_parametrizations(layer, name, leave_parametrized=False)
+        parts: Any = layer.parametrizations[name]  # type: ignore[index]
+        ours = [index for index, part in enumerate(parts) if isinstance(part, _WeightDrop)]
+        if len(ours) == len(parts):
+            parametrize.remove_parametrizations(layer, name, leave_parametrized=False)
+        else:  # others were put on the same weight, and stay
+            del parts[ours[0]]
     _put_in_order(layer._parameters)
     return layer
 
@@ -248,6 +256,13 @@ def _true_for(values: int, out: Tensor, generator: torch.Generator | None) -> Te
     return torch.lt(bits.view(out.shape), values - _VALUES // 2, out=out)
 
 
+def _recurrent_weights(layer: nn.Module) -> list[str]:
+    """The names of W in all layers and directions, be they parametrized or not."""
+    parametrized: Any = layer.parametrizations if parametrize.is_parametrized(layer) else ()
+    names = [*layer._parameters, *parametrized]
+    return [name for name in names if name.startswith("weight_hh")]
+
+
 def _dropped(layer: nn.Module) -> list[str]:
     """Names of the weights that `weight_dropped` has parametrized."""
     if not parametrize.is_parametrized(layer):
@@ -271,5 +286,5 @@ def _check_layer(layer: object) -> None:
 
 
 def _check_probability(p: float) -> None:
-    if not 0 <= p < 1:
-        raise ValueError(f"p is {p}; expected a probability in [0, 1)")
+    if not isinstance(p, Real) or not 0 <= p < 1:
+        raise ValueError(f"p is {p!r}; expected a probability in [0, 1)")

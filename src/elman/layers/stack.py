@@ -22,6 +22,7 @@ from elman.layers.checks import (
     check_packed,
     check_states,
 )
+from elman.layers.compilation import leave_to_python
 from elman.layers.functional import as_vectors, layer
 from elman.layers.other_devices import Stack
 from elman.layers.reference import State, Zoneout
@@ -75,7 +76,8 @@ def run(
             raise ValueError("lengths came with a PackedSequence, which carries its own; give one of them")
         if zoneout is not None:
             raise ValueError("zoneout came with a PackedSequence; give a padded input (T, N, I) and lengths with it")
-        return _run_packed(form, cell, weights, check_packed(input, form.input_size, first), hx, recurrent_mask)
+        data = check_packed(input, form.input_size, first)
+        return _run_packed(form, cell, weights, input, data, hx, recurrent_mask)
     x = check_input(input, form.input_size, first, form.batch_first)
     batched = x.dim() == (3 if x.is_floating_point() else 2)
     if not batched:
@@ -103,16 +105,17 @@ def _run_packed(
     cell: int,
     weights: list[list[Any]],
     packed: PackedSequence,
+    data: Tensor,
     hx: Sequence[Tensor] | None,
     recurrent_mask: Tensor | None,
 ) -> tuple[PackedSequence, State]:
-    data, sizes, order, back = packed
+    sizes, order, back = packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
     N, first = int(sizes[0]), weights[0][0]
     state = initial_state(form, cell, data, hx, first, (N,))
     width = (2 if form.bidirectional else 1) * state[0].shape[2]
     mask = as_recurrent_mask(recurrent_mask, first, form.num_layers, N, width, form.batch_first)
     if not data.is_cpu and mask is None:
-        return elsewhere(form, cell, weights).packed(packed, state)
+        return elsewhere(form, cell, weights).packed(packed._replace(data=data), state)
     x, lengths = pad_packed_sequence(PackedSequence(data, sizes))  # rows longest first, as they are packed
     if order is not None:
         state = tuple(s.index_select(1, order) for s in state)
@@ -121,6 +124,9 @@ def _run_packed(
     if back is not None:
         after = [s.index_select(1, back) for s in after]
     return PackedSequence(pack_padded_sequence(y, lengths).data, sizes, order, back), tuple(after)
+
+
+leave_to_python(_run_packed)  # torch.compile could not put a PackedSequence into its graph
 
 
 def initial_state(
@@ -151,7 +157,7 @@ def _run_layers(
 ) -> State:
     """Run all layers: x (T, N, I), states (L·D, N, ·), zoneout (L, T, N, ·), mask (L, N, ·) -> (y, *states)."""
     if not (x.is_cpu or x.is_meta or zoneout or recurrent_mask is not None):
-        x = as_vectors(x, form.input_size, state[0].dtype)
+        x = as_vectors(x, form.input_size, state[0].dtype, lengths)
         return elsewhere(form, cell, weights).padded(x, lengths, state)
     if form.num_layers == 1:
         return layer(cell, x, lengths, state, weights[0], form.batch_first, *_masks_of(0, zoneout, recurrent_mask))

@@ -123,7 +123,9 @@ def _cell_states(
     """c at all steps, (T, N, D·H), of one LSTM layer that read x and put out y."""
     D = state[0].shape[0]
     each, cells = len(weights) // D, []
-    if lengths is not None and x.is_floating_point():  # what is behind the end may be NaN, whose gradient is no zero
+    if not x.is_floating_point():
+        x = functional.only_codes(x, lengths)
+    elif lengths is not None:  # what is behind the end may be NaN, whose gradient is no zero
         exists = torch.arange(x.shape[0], device=x.device).unsqueeze(1) < lengths.to(x.device)
         x = torch.where(exists.unsqueeze(-1), x, 0)
     with torch.autocast(x.device.type, enabled=False):
