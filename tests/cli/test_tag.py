@@ -160,3 +160,13 @@ def test_errors_are_one_line(elman: Command, words: list[str], message: str, tag
     assert done.err.count("\n") == 1
     assert re.search(message, done.err), done.err
     assert not (tmp_path / "a.elman").exists()
+
+
+def test_lines_of_json_that_are_no_sentences_are_named(elman: Command, tagger: Path) -> None:
+    expected = elman("predict", str(tagger), stdin=b'{"tokens": ["from", "R"]}')
+    assert elman("predict", str(tagger), stdin=b'\xef\xbb\xbf  {"tokens": ["from", "R"]}') == expected
+    for line in ('{"tokens": ["from", 1]}', '{"tokens": "from"}'):
+        code, _, err = elman("predict", str(tagger), stdin=f"from R\n{line}\n".encode())
+        assert (code, err.strip().endswith("standard input:2: tokens is no list of texts")) == (2, True)
+    code, _, err = elman("predict", str(tagger), stdin=b'{"a":' * 100_000)
+    assert (code, err) == (0, err), "a text may begin like that"

@@ -1,7 +1,10 @@
 """evaluate, predict, generate and info: the same answers as from Python, as a table or as JSON."""
 
+import gzip
 import json
 import math
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +74,34 @@ def test_predict_prints_an_object_a_line(elman: Command, trained: Path) -> None:
 
 def test_predict_reads_a_file(elman: Command, trained: Path, text: Path) -> None:
     assert elman("predict", str(trained), str(text)) == elman("predict", str(trained), stdin=text.read_bytes())
+
+
+def test_predict_unpacks_gzip_and_takes_off_a_byte_order_mark(elman: Command, trained: Path, tmp_path: Path) -> None:
+    expected = elman("predict", str(trained), stdin=b"the quic\nover")
+    packed = gzip.compress(b"\xef\xbb\xbfthe quic\nover")
+    (tmp_path / "text.gz").write_bytes(packed)
+    assert elman("predict", str(trained), "text.gz") == expected
+    assert elman("predict", str(trained), stdin=packed) == expected
+    assert elman("predict", str(trained), stdin=gzip.decompress(packed)) == expected
+    (tmp_path / "cut.gz").write_bytes(packed[:-12])
+    code, _, err = elman("predict", str(trained), "cut.gz")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cut.gz: the gzip file is damaged after line" in err
+
+
+def test_closed_streams(trained: Path) -> None:
+    command = f"{sys.executable} -m elman predict {trained}"
+    done = subprocess.run(f"{command} <&-", shell=True, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, "standard input is closed" in done.stderr) == (2, True)
+    done = subprocess.run(f"echo the | {command} >&-", shell=True, capture_output=True, text=True, timeout=120)
+    assert "AttributeError" not in done.stderr
+
+
+def test_threads_that_no_machine_has(elman: Command, text: Path) -> None:
+    for number in ("99999999999", "100000", "0"):
+        code, _, err = elman("train", "lm", str(text), "--threads", number, "--epochs", "1", "-o", "m")
+        assert (code, err.count("\n")) == (2, 1)
+        assert f"threads is {number}, expected at" in err.replace("--", "")
 
 
 def test_predict_aligns_wide_characters(elman: Command, tmp_path: Path) -> None:

@@ -210,3 +210,14 @@ def test_long_words_take_no_time(piece: str) -> None:
     with pytest.raises(ValueError, match="not understood"):
         read_date(piece * 20_000, MONDAY)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("text", ["109年8月2日", "一百零九年八月二号", "9年8月2日"])
+def test_a_year_that_may_be_counted_from_elsewhere_is_not_guessed(text) -> None:
+    with pytest.raises(ValueError, match="not understood as a date"):
+        read_date(text, date(2020, 6, 1))
+
+
+def test_two_years_ago_and_the_coming_friday() -> None:
+    assert read_date("前年八月二号", date(2020, 6, 1)) == date(2018, 8, 2)
+    assert read_date("the coming Friday", date(2020, 6, 1)) == read_date("coming Friday", date(2020, 6, 1))

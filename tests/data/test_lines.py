@@ -48,3 +48,11 @@ def test_faults_are_named(tmp_path: Path) -> None:
         assert next(rows) == (1, {"a": "\ud800"})
         with pytest.raises(ValueError, match=message):
             next(rows)
+
+
+def test_a_packed_file_whose_inside_is_damaged(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(b"some text\n" * 100))
+    packed[10:14] = b"\xff" * 4
+    (tmp_path / "a.gz").write_bytes(packed)
+    with pytest.raises(ValueError, match=r"a.gz: the gzip file is damaged after line 0"):
+        list(numbered_lines(tmp_path / "a.gz"))

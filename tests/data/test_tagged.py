@@ -122,3 +122,13 @@ def test_lists() -> None:
 def test_errors_name_the_sentence(inputs: object, targets: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         list(sentences_of(inputs, targets))
+
+
+def test_a_token_that_looks_like_a_comment_is_a_token(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", "#Brexit: B-x\nis O\n\n#a=b O\n")
+    assert [sentence.tokens for sentence in read_tagged(path)] == [["#Brexit:", "is"], ["#a=b"]]
+
+
+def test_a_blank_behind_a_tag_is_no_part_of_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", "a b\tO \nc\t B-x\n")
+    assert list(read_tagged(path)) == [TaggedSentence(["a b", "c"], ["O", "B-x"])]

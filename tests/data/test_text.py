@@ -51,8 +51,11 @@ def test_not_utf8_says_file_offset_and_line(tmp_path: Path) -> None:
 
 
 def test_compressed(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is compressed with gzip; unpack it first"):
-        read_text(write(tmp_path / "a.gz", gzip.compress(b"text")))
+    packed = gzip.compress(b"\xef\xbb\xbftext" * 50)
+    assert read_text(write(tmp_path / "a.gz", packed)) == ("\ufefftext" * 50).removeprefix("\ufeff")
+    for damaged in (packed[:-9], packed[:10] + b"\xff" * 4 + packed[14:]):
+        with pytest.raises(ValueError, match=r"b\.gz: the gzip file is damaged"):
+            read_text(write(tmp_path / "b.gz", damaged))
 
 
 def test_unreadable(tmp_path: Path) -> None:

@@ -71,3 +71,17 @@ def test_missing_segmenter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rjieba", None)
     with pytest.raises(ModuleNotFoundError, match=r"needs rjieba, which is not installed: pip install 'elman\[text\]'"):
         list(split("我", "segments"))
+
+
+@pytest.mark.parametrize(
+    "word", ["हिन्दी", "ที่", "كِتَاب", "می\u200cخواهم", "a\u0301b", "👍🏽", "👨\u200d👩\u200d👧", "❤\ufe0f", "🇹🇼"]
+)
+def test_marks_joiners_and_the_parts_of_an_emoji_stay_together(word) -> None:
+    assert list(split(f"{word} {word}", "words")) == [word, " ", word]
+
+
+def test_halves_of_surrogate_pairs_among_chinese_words() -> None:
+    text = "我们\ud800好\udfff\n他"
+    tokens = list(split(text, "segments"))
+    assert "".join(tokens) == text
+    assert {"我们", "\ud800"} <= set(tokens)

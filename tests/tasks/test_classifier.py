@@ -219,8 +219,8 @@ def test_a_label_that_is_seen_once_is_learnt_and_never_held_out() -> None:
     ("texts", "labels", "message"),
     [
         (["a", "b", "c"], ["x", "x", "x"], "all 3 rows have the label 'x': there is nothing to tell apart"),
-        (["a"], ["x"], "there are 1 rows; expected at least 2"),
-        ([], [], "there are 0 rows; expected at least 2"),
+        (["a"], ["x"], "inputs has 1 row; expected at least 2"),
+        ([], [], "inputs has 0 rows; expected at least 2"),
         (["a", "b"], ["x"], "there are 2 inputs and 1 targets; expected one for each"),
         (["a", "b"], ["x", []], r"inputs\[1\]: no label; expected one in each row"),
         (["a", np.zeros((2, 2))], ["x", "y"], r"inputs\[1\]: a series, expected a text as in the first row"),
@@ -263,13 +263,16 @@ def test_unknown_labels_count_as_mistaken(model: Classifier) -> None:
 def test_validation_with_other_labels_than_the_training(tmp_path: Path) -> None:
     path = tmp_path / "v.tsv"
     path.write_text("a b\tab\nb a\tstrange\n", encoding="utf-8")
-    found = Classifier(tokens="words", **SMALL).fit(TEXTS, LABELS, validation=path, epochs=1)
+    words = "1 row of the validation has a label that the model does not know: mistaken"
+    with pytest.warns(UserWarning, match=words):
+        found = Classifier(tokens="words", **SMALL).fit(TEXTS, LABELS, validation=path, epochs=1)
     assert found.labels == ("ab", "ba")
     assert found.metrics["validation_rows"] == 2
     assert found.metrics["validation_accuracy"] <= 0.5
-    same = Classifier(tokens="words", **SMALL).fit(
-        TEXTS, LABELS, validation=(["a b", "b a"], ["ab", "strange"]), epochs=1
-    )
+    with pytest.warns(UserWarning, match=words):
+        same = Classifier(tokens="words", **SMALL).fit(
+            TEXTS, LABELS, validation=(["a b", "b a"], ["ab", "strange"]), epochs=1
+        )
     assert np.array_equal(same.probabilities(TEXTS), found.probabilities(TEXTS))
 
 
@@ -338,3 +341,40 @@ def test_torch_random_state_is_left_alone() -> None:
     before = torch.random.get_rng_state()
     Classifier(tokens="words", **{**SMALL, "dropout": 0.5}).fit(TEXTS[:40], LABELS[:40], epochs=1)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_weights_of_labels_that_are_no_texts_and_weights_of_zero() -> None:
+    texts, labels = ["a b", "b a"] * 20, [0, 1] * 20
+    numbers = Classifier(class_weights={0: 1, 1: 3}, **SMALL).fit(texts, labels, epochs=1)
+    names = Classifier(class_weights={"0": 1, "1": 3}, **SMALL).fit(texts, labels, epochs=1)
+    assert np.array_equal(numbers.probabilities(texts), names.probabilities(texts))
+    alone = Classifier(class_weights={"0": 0}, **{**SMALL, "batch": 1}).fit(texts, labels, epochs=3)
+    assert alone.predict(["a b"])[0][0][0] == "1", "rows that count nothing are not learnt"
+    with pytest.raises(ValueError, match="class_weights is 0 for every label"):
+        Classifier(class_weights={"0": 0, "1": 0}, **SMALL).fit(texts, labels, epochs=1)
+
+
+def test_a_header_that_is_read_as_a_row_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "names.tsv"
+    rows = "".join(f"{text}\t{label}\n" for text, label in [("a b", "ab"), ("b a", "ba")] * 12)
+    path.write_text(f"name\tnation\n{rows}", encoding="utf-8")
+    with pytest.warns(UserWarning, match="no other row has the label 'nation'; if .* --text 'name' --label 'nation'"):
+        Classifier(**SMALL).fit(path, epochs=1)
+    assert Classifier(text="name", label="nation", **SMALL).fit(path, epochs=1).labels == ("ab", "ba")
+
+
+def test_series_without_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"inputs\[0\]: a series without numbers in its steps"):
+        Classifier(**SMALL).fit([np.zeros((3, 0))] * 4, ["a", "b"] * 2, epochs=1)
+
+
+def test_series_are_read_by_the_key_of_the_training(tmp_path: Path) -> None:
+    path = tmp_path / "w.jsonl"
+    rows = [{"rss": [[i % 2, 1]] * 3, "t": [0, 1, 2], "label": str(i % 2)} for i in range(20)]
+    path.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8")
+    model = Classifier(series="rss", **SMALL).fit(path, epochs=1)
+    expected = model.probabilities([np.array(row["rss"]) for row in rows])
+    assert np.array_equal(model.probabilities(path), expected), "empty lines are passed over, as in training"
+    path.write_text('{"other": [[1, 2]]}\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"w.jsonl:1: no key 'rss', which the series had in training; there are other"):
+        model.predict(path)

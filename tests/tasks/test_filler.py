@@ -341,3 +341,28 @@ def test_a_character_that_utf_8_does_not_have_is_a_character(kind: str, tmp_path
     (filling,) = elman.load(tmp_path / "m.elman").predict([f"\ud83d ___ {line}"], top=9)
     assert "\ud83d" in dict(filling.blanks[0].candidates)
     assert filling.text.endswith(line)
+
+
+def test_choices_come_back_as_they_were_given() -> None:
+    lines = ["it is 2:30 now", "it is late now", "it is a T-shirt now"] * 10
+    model = elman.Filler(tokens="words", hidden=8, embedding=8, min_count=1).fit(lines, epochs=1)
+    (found,) = model.predict(["it is ___ now"], choices=["2:30", "late", "T-shirt"])
+    assert {token for token, _ in found.blanks[0].candidates} == {"2:30", "late", "T-shirt"}
+    assert found.text == f"it is {found.blanks[0].candidates[0][0]} now"
+    (found,) = model.predict(["it is ___ now"], choices=["late", "it"])
+    assert {token for token, _ in found.blanks[0].candidates} == {"late", "it"}
+
+
+def test_halves_of_surrogate_pairs_in_chinese(tmp_path) -> None:
+    lines = ["我想你\ud800", "我爱你", "他爱好你"] * 10
+    model = elman.Filler(tokens="segments", hidden=8, embedding=8).fit(lines, epochs=1)
+    with pytest.warns(UserWarning, match="the model does not know '买'"):
+        assert model.predict(["我___\ud800你"], choices=["\ud800", "买"])[0].text == "我\ud800\ud800你"
+    model.save(tmp_path / "m.elman")
+    assert elman.load(tmp_path / "m.elman").evaluate(lines) == model.evaluate(lines)
+
+
+def test_blanks_that_are_too_long() -> None:
+    model = elman.Filler(tokens="chars", hidden=8, embedding=8).fit(["ab ab"] * 10, epochs=1)
+    with pytest.raises(ValueError, match="longest is 51, expected at most 50"):
+        model.predict(["a___"], longest=51)

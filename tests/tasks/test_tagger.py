@@ -221,7 +221,12 @@ def test_unknown_tags_and_intents_are_wrong_and_named(tagger: Tagger) -> None:
 def test_validation_with_tags_that_training_has_not() -> None:
     for crf in (False, True):
         other = [TaggedSentence(["from", "Rome"], ["O", "B-place"], "sing"), *sentences(6)]
-        model = Tagger(**SMALL, crf=crf).fit(sentences(40), validation=other, epochs=2)
+        with pytest.warns(UserWarning, match="training did not meet") as said:
+            model = Tagger(**SMALL, crf=crf).fit(sentences(40), validation=other, epochs=2)
+        assert [str(one.message) for one in said] == [
+            "1 tag of the validation training did not meet (B-place): they count as wrong",
+            "1 intent of the validation training did not meet (sing): they count as wrong",
+        ]
         assert np.isfinite(model.metrics["validation_loss"])
         assert set(model.tags) == {t for s in sentences(40) for t in s.tags}
         assert set(model.intents) == {"ask", "order"}
@@ -317,7 +322,7 @@ def test_hyperparameters_are_checked(options: dict[str, object], error: type[Exc
 
 
 def test_what_cannot_be_learnt_or_answered(tagger: Tagger) -> None:
-    with pytest.raises(ValueError, match="there is no token to learn from"):
+    with pytest.raises(ValueError, match="has no token to learn from"):
         Tagger().fit([([], [])], epochs=1)
     with pytest.raises(ValueError, match="the model is not trained"):
         Tagger().predict(["a"])
@@ -381,3 +386,27 @@ def test_slots_are_read(tmp_path: Path) -> None:
     assert [str(slot) for slot in (read, monday, none)] == ["2021.08.02", "2020.06.01", "February 30"]
     assert none.to_dict()["note"] == "February has no day 30"
     assert [str(t.slots[0]) for t in model.predict(texts, raw=True)] == ["August 2, 2021", "Monday", "February 30"]
+
+
+def test_the_network_does_not_depend_on_the_validation_sentences() -> None:
+    training = [(["a", "b"], ["O", "B-x"])] * 20
+    alone = Tagger(hidden=4).fit(training, epochs=1).settings
+    other = [(["apples", "are", "not", "pears"], ["B-x", "I-x", "I-x", "I-x"])] * 40
+    with pytest.warns(UserWarning, match="1 tag of the validation training did not meet"):
+        assert Tagger(hidden=4).fit(training, validation=other, epochs=1).settings == alone
+
+
+@pytest.mark.parametrize("scheme", ["IOB2", "IOBES"])
+@pytest.mark.parametrize("tags", [["O", "NOUN"], ["S-x", "E-y"], ["E-y", "O"], ["h", "N"], ["B-", "-x"]])
+def test_tags_of_another_scheme_are_wrong(scheme, tags) -> None:
+    ending = {"IOB2": "B-x", "IOBES": "S-x"}[scheme]
+    model = Tagger(**SMALL).fit([(["a", "b"], ["O", ending])] * 20, epochs=1)
+    with pytest.warns(UserWarning, match="training did not meet"):
+        figures = model.evaluate([(["a", "b"], tags)] * 2)
+    assert figures["slot_f1"] == figures["slot_f1_strict"] == 0
+    assert figures["unknown_tags"] >= 2
+
+
+def test_a_kind_for_a_slot_that_is_none() -> None:
+    with pytest.raises(ValueError, match="slots says how 'foo' is read, which no tag names; the slots are x"):
+        Tagger(**SMALL, slots={"foo": "date"}).fit([(["a", "b"], ["O", "B-x"])] * 20, epochs=1)

@@ -57,7 +57,8 @@ def _run(arguments: Sequence[str]) -> int:
         warnings.showwarning = errors.show_warning
         try:
             code = _dispatch(arguments)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # None: the program was started with it closed
+                sys.stdout.flush()
         except BrokenPipeError:
             raise
         except Exception as error:

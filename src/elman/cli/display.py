@@ -20,6 +20,8 @@ def value(item: object) -> str:
         return f"{item:,}"
     if isinstance(item, float):
         return f"{item:,.0f}" if 1e4 <= abs(item) < 1e15 else f"{item:.4g}"
+    if isinstance(item, list):
+        return ", ".join(map(value, item))
     return "none" if item is None else str(item)
 
 
@@ -70,7 +72,7 @@ def print_table(facts: Mapping[str, Any]) -> None:
 def _rows(facts: Mapping[str, Any], indent: str = "") -> list[tuple[str, str]]:
     rows = []
     for name, item in facts.items():
-        label = indent + name.replace("_", " ")
+        label = indent + (name if indent else name.replace("_", " "))  # what is inside is named by the user
         if isinstance(item, Mapping):
             rows += [(label, ""), *_rows(item, indent + "  ")]
         else:

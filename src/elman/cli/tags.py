@@ -20,9 +20,11 @@ def show_tags(answer: "Callable[[list[Any]], list[Tagging]]", file: Path, json: 
     Where the tags of the model mark no slots, each token and its tag are printed, with a tab between them.
     A line that is a JSON object with ``tokens`` is a sentence that has been cut.
     """
-    first = True
+    first, name, count = True, "standard input" if str(file) == "-" else str(file), 0
     for lines in read_lines(file):
-        for tagging in answer([_sentence(line) for line in lines]):
+        sentences = [_sentence(line, f"{name}:{number}") for number, line in enumerate(lines, count + 1)]
+        count += len(lines)
+        for tagging in answer(sentences):
             if json:
                 print_json(tagging.to_dict())
                 continue
@@ -48,14 +50,16 @@ def print_measures(metrics: Mapping[str, Any]) -> None:
         _print_wrong(sentence)
 
 
-def _sentence(line: str) -> Any:
-    if line.startswith("{"):
+def _sentence(line: str, place: str) -> Any:
+    if line.lstrip().startswith("{"):
         try:
             values = json_format.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return line  # a text may begin like that
-        tokens = values.get("tokens")
-        if isinstance(tokens, list) and all(isinstance(token, str) for token in tokens):
+        if "tokens" in values:
+            tokens = values["tokens"]
+            if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+                raise ValueError(f"{place}: tokens is no list of texts")
             return tokens
     return line
 

@@ -41,7 +41,7 @@ _DAYS_AWAY_ENGLISH = {
     "tomorrow": 1,
     "day after tomorrow": 2,
 }
-_YEARS_AWAY = {"去": -1, "今": 0, "本": 0, "明": 1, "后": 2}
+_YEARS_AWAY = {"前": -2, "去": -1, "今": 0, "本": 0, "明": 1, "后": 2}
 _PERIODS_AWAY = {"上上": -2, "上": -1, "last": -1, "这": 0, "本": 0, "this": 0, "下": 1, "next": 1, "下下": 2}
 
 
@@ -150,6 +150,8 @@ def _chinese_year(match: "re.Match[str]", today: date) -> int | None:
     if match["year"] is None:
         return None
     year = _whole(match["year"])
+    if len(match["year"]) == 1 or 100 <= year < 1000:  # 109 may count from the founding of the Republic of China
+        raise ValueError(f"not understood as a date: which year is {match['year']}?")
     return 2000 + year if len(match["year"]) == 2 else year
 
 
@@ -206,7 +208,7 @@ _YEAR = r"(?:,? (?:of )?(?P<year>\d{4}))?"
 
 _FORMS: list[tuple[str, Meaning]] = [
     (
-        rf"(?:(?P<away>[去今本明后])年的?|(?P<year>{_N})年)? ?(?P<month>{_N}) ?月份?的? ?(?P<day>{_N}) ?[日号]?",
+        rf"(?:(?P<away>[前去今本明后])年的?|(?P<year>{_N})年)? ?(?P<month>{_N}) ?月份?的? ?(?P<day>{_N}) ?[日号]?",
         _chinese_day,
     ),
     (rf"{_PERIOD}月的?(?P<day>{_N})[日号]", lambda m, today: _in_month(m["period"], _whole(m["day"]), today)),
@@ -225,7 +227,7 @@ _FORMS: list[tuple[str, Meaning]] = [
     (rf"(?:on )?(?:the )?{_NTH} (?:of )?{_NAMED_MONTH}{_YEAR}", _english_day),
     (rf"(?:on )?(?:the )?{_NTH} of (?P<period>this|next) month", _english_day_of_month),
     (rf"(?:on )?(?:the )?(?P<period>(?!))?(?!\d+$){_NTH}", _english_day_of_month),
-    (rf"(?:on )?(?:(?P<period>last|this|next) |coming )?{_NAMED_DAY}", _english_weekday),
+    (rf"(?:on )?(?:(?P<period>last|this|next) |(?:the )?coming )?{_NAMED_DAY}", _english_weekday),
     (r"(?P<way>in) (?P<n>[a-z\d -]+) (?P<unit>day|week)s?", _english_later),
     (r"(?P<n>[a-z\d -]+) (?P<unit>day|week)s? (?P<way>from now|from today|later|ago)", _english_later),
 ]

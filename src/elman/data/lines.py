@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import IO, Any
 from elman.data.text import STDIN
 from elman.data.tokens import normalise
 
-__all__ = ["json_lines", "json_objects", "name_of", "numbered_lines"]
+__all__ = ["called", "json_lines", "json_objects", "name_of", "numbered_lines"]
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = "\ufeff"
@@ -24,6 +25,12 @@ Path_ = str | os.PathLike[str]
 def name_of(path: Path_) -> str:
     """How errors call a file: ``-`` is standard input."""
     return "standard input" if os.fspath(path) == STDIN else os.fspath(path)
+
+
+def called(data: Any, argument: str) -> str:
+    """What an error calls data: its files, where it is files, else the argument."""
+    files = data if isinstance(data, list | tuple) else [data]
+    return ", ".join(name_of(one) for one in files if isinstance(one, os.PathLike)) or argument
 
 
 def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
@@ -66,7 +73,7 @@ def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError as error:
             place = f"byte 0x{error.object[error.start]:02x} at offset {error.start} of the line"
             raise ValueError(f"{name}:{number}: not UTF-8: {place}") from error
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{name}: the gzip file is damaged after line {number:,}") from error
 
 

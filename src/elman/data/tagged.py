@@ -23,7 +23,7 @@ from elman.data.tokens import normalise
 
 __all__ = ["TaggedSentence", "read_tagged", "sentences_of"]
 
-_COMMENT = re.compile(r"#\s*(\w+)\s*[:=]\s*(.*)")
+_COMMENT = re.compile(r"#\s+(\w+)\s*[:=]\s*(.*)")  # with a space: #word: may be a token
 _DOCUMENT = "-DOCSTART-"  # CoNLL-2003 writes it between articles
 _SPACES = re.compile(r"[ \t]+")  # not what is white space in Unicode, which may be a token
 
@@ -155,7 +155,7 @@ def _from_columns(lines: Iterable[tuple[int, str]], name: str) -> Iterator[Tagge
         if not columns[-1].strip():
             raise ValueError(f"{name}:{number}: the tag, the last column, is empty")
         tokens.append(columns[0])
-        tags.append(columns[-1])
+        tags.append(columns[-1].strip(" \t"))
     if tokens or intent is not None:
         yield TaggedSentence(tokens, tags, intent)
 

@@ -1,7 +1,9 @@
 """Reading text files, with errors that say which file and where in it."""
 
+import gzip
 import os
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +23,8 @@ def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     Parameters
     ----------
     paths
-        A path, several paths, or ``-`` for standard input.  Several texts follow one another in this order,
-        with a line end between them where the earlier one does not end in one.
+        A path, several paths, or ``-`` for standard input; plain or compressed with gzip.  Several texts follow one
+        another in this order, with a line end between them where the earlier one does not end in one.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     OSError
         If a path cannot be read; the subclass says why (FileNotFoundError, PermissionError, …).
     ValueError
-        If a file is empty or is not UTF-8; the message names the file and the byte offset.
+        If a file is empty, damaged or not UTF-8; the message names the file and the byte offset.
 
     Examples
     --------
@@ -61,6 +63,11 @@ def _read_one(path: str | os.PathLike[str]) -> str:
         data = sys.stdin.buffer.read() if os.fspath(path) == STDIN else Path(path).read_bytes()
     except OSError as error:
         raise type(error)(f"cannot read {name}: {_reason(error)}") from error
+    if data.startswith(_GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{name}: the gzip file is damaged") from error
     try:
         text = data.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
@@ -75,8 +82,6 @@ def _reason(error: OSError) -> str:
 
 
 def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> str:
-    if data.startswith(_GZIP):
-        return f"{name} is compressed with gzip; unpack it first, for instance: gunzip -c {name} | elman train lm -"
     line = data.count(b"\n", 0, error.start) + 1
     return (
         f"{name} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} (line {line}); "

@@ -3,7 +3,7 @@
 ========  ==========================================================================================
 chars     Unicode code points, the default: any language, a small vocabulary
 bytes     the bytes of the text's UTF-8, each written as the character of that number (0 … 255)
-words     words, single white-space characters, and single other characters such as punctuation
+words     words, single white-space characters, and others such as punctuation, emoji and flags, each by itself
 segments  the words of a Chinese text, found by a dictionary and a hidden Markov model (rjieba)
 ========  ==========================================================================================
 
@@ -20,13 +20,35 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import cache
+from itertools import groupby
 
 __all__ = ["KINDS", "check_kind", "join", "normalise", "split", "stream"]
 
 KINDS = ("chars", "bytes", "words", "segments")
 
-# A word keeps its apostrophes; combining marks belong to the letter before them although \w leaves most of them out.
-_WORD = re.compile(r"\w[\w\u0300-\u036f]*(?:['’]\w[\w\u0300-\u036f]*)*|[\s\S]")
+_SURROGATE = re.compile("([\ud800-\udfff])")
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    r"""What is a word, or another single character.
+
+    A word keeps its apostrophes.  Combining marks, of which \w leaves most out, belong to what stands before them, as
+    do the joiners of Indic and Arabic scripts; the parts of an emoji and the two letters of a flag stay together.
+    """
+    planes = (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0))
+    marks = "".join(_ranges([code for code in planes if unicodedata.category(chr(code)).startswith("M")]))
+    word = rf"\w[\w{marks}\u200c\u200d]*"
+    emoji = rf"[\U0001F1E6-\U0001F1FF]{{2}}|[^\w\s](?:[{marks}\U0001F3FB-\U0001F3FF]|\u200d[^\w\s])*"
+    return re.compile(rf"{word}(?:['’]{word})*|{emoji}|[\s\S]")
+
+
+def _ranges(codes: list[int]) -> Iterator[str]:
+    """Rising numbers of characters as what stands between the brackets of a pattern."""
+    for _, run in groupby(enumerate(codes), lambda pair: pair[1] - pair[0]):
+        numbers = [code for _, code in run]
+        yield f"{chr(numbers[0])}-{chr(numbers[-1])}"
 
 
 def check_kind(kind: str) -> None:
@@ -70,7 +92,7 @@ def split(text: str, kind: str = "chars") -> Iterable[str]:
     if kind == "bytes":
         return text.encode("utf-8", "surrogatepass").decode("latin-1")
     if kind == "words":
-        return (match.group() for match in _WORD.finditer(text))
+        return (match.group() for match in _words().finditer(text))
     return _segments(text)
 
 
@@ -104,4 +126,6 @@ def _segments(text: str) -> Iterator[str]:
         message = "tokens='segments' needs rjieba, which is not installed: pip install 'elman[text]'"
         raise ModuleNotFoundError(message) from error
     # Line by line: a word never crosses a line end, and the segmenter's memory stays small.
-    return (token for line in text.splitlines(keepends=True) for token in rjieba.cut(line))
+    # Halves of surrogate pairs, which the segmenter refuses, are tokens.
+    pieces = (piece for line in text.splitlines(keepends=True) for piece in _SURROGATE.split(line) if piece)
+    return (token for piece in pieces for token in ([piece] if _SURROGATE.match(piece) else rjieba.cut(piece)))

@@ -58,7 +58,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     if _is_arpa(path):
         return NGram.from_arpa(path)
     stored = read_file(path, "model")
-    task = stored.description["task"]
+    task = stored.description.get("task")
     if task not in _TASKS:
         raise ModelFileError(f"{os.fspath(path)} is of the task {task!r}; known are {', '.join(_TASKS)}")
     try:

@@ -161,7 +161,7 @@ def _check_length(path: Path, kind: str) -> None:
     try:
         entries = json.loads(header)
         end = max((entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"), default=0)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         raise foreign from None
     if size < 8 + length + end:
         raise ModelFileError(f"{path} is truncated: it has {size:,} of {8 + length + end:,} bytes")

@@ -35,6 +35,8 @@ _VALIDATION_SHARE = 0.03
 _ONE_VALIDATION = 0.004
 _FORWARD = 3  # predicting is about so many times faster than training
 
+_THREADS_A_CORE = 16  # at most: more have been meant for something else
+
 _EPOCH_VALIDATIONS = 5  # of a run over epochs at least; else one an epoch
 _SMOOTHING = 0.02  # weight of the newest step in the loss and the speed that are reported
 
@@ -289,11 +291,21 @@ def _not_finite(run: Run, step: int, learning_rate: float, loss: float) -> Train
     return TrainingError(f"{what} at step {step:,}, {kept}; {advice}")
 
 
+def check_threads(number: int | None) -> None:
+    """Raise ValueError for a number of threads that makes no sense here."""
+    if number is None:
+        return
+    most = _THREADS_A_CORE * (os.cpu_count() or 1)
+    if number < 1:
+        raise ValueError(f"threads is {number}, expected at least 1, or None to leave them as they are")
+    if number > most:
+        raise ValueError(f"threads is {number}, expected at most {most}: this machine has {os.cpu_count()} processors")
+
+
 @contextlib.contextmanager
 def using_threads(number: int | None) -> Iterator[None]:
     """Let PyTorch and the kernels use so many threads for a while; None changes nothing."""
-    if number is not None and number < 1:
-        raise ValueError(f"threads is {number}, expected at least 1, or None to leave them as they are")
+    check_threads(number)
     before = torch.get_num_threads()
     torch.set_num_threads(number or before)
     try:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from elman.data.lines import called
 from elman.models.classifier import ClassifierNetwork, ClassifierState
 from elman.tasks.classification.calibration import probabilities
 from elman.tasks.classification.collecting import read_training_rows
@@ -238,6 +239,7 @@ class Classifier(LearningTask):
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = read_training_rows(inputs, targets, validation, given, plan.seed)
+        _warn_of(int(data.judged.unknown(data.judging).sum()), " of the validation")
         tokens = None if data.coding is None else data.coding.cutter.kind
         size = Size(len(data.learning), len(data.labels), len(data.coding.lexicon) if data.coding else 0)
         settings = given.completed(size, tokens=tokens, several=data.several)
@@ -297,12 +299,10 @@ class Classifier(LearningTask):
         reading = as_rows(data, targets, settings.form, "data")
         rows = code_rows(reading, parts.labels, parts.coding, parts.network.channels, settings.several)
         if not len(rows):
-            raise ValueError("data has no rows; expected at least one")
+            raise ValueError(f"{called(data, 'data')} has no rows; expected at least one")
         found = [rows.labels[row].tolist() for row in range(len(rows))]
         figures = scores(self._chances(all_logits(parts.network, rows)), found, settings.several)
-        if unknown := figures["rows_of_unknown_labels"]:
-            noun = "rows have" if unknown > 1 else "row has"
-            warnings.warn(f"{unknown:,} {noun} a label that the model does not know: mistaken", stacklevel=2)
+        _warn_of(figures["rows_of_unknown_labels"])
         return figures
 
     def predict(self, inputs: Any, top: int | None = None) -> list[Ranking]:
@@ -331,8 +331,8 @@ class Classifier(LearningTask):
 
         Each row adds up to 1, or, of a model of several labels, each label has a probability by itself.
         """
-        _, parts = self._trained()
-        blocks = rows_to_predict(inputs, parts.coding, parts.network.channels)
+        settings, parts = self._trained()
+        blocks = rows_to_predict(inputs, parts.coding, parts.network.channels, settings.series)
         logits = [all_logits(parts.network, rows) for rows in blocks]
         return self._chances(torch.cat([torch.empty(0, len(parts.labels)), *logits])).numpy()
 
@@ -406,7 +406,7 @@ class Classifier(LearningTask):
         settings, parts = self._trained()
         return {
             **asdict(settings),
-            "labels": ", ".join(parts.labels),
+            "labels": list(parts.labels),
             "vocabulary": 0 if parts.coding is None else len(parts.coding.lexicon),
             "channels": parts.network.channels,
             "temperature": parts.temperature,
@@ -426,3 +426,10 @@ class Classifier(LearningTask):
     def _chances(self, logits: Tensor) -> Tensor:
         settings, parts = self._trained()
         return probabilities(logits, parts.temperature, settings.several)
+
+
+def _warn_of(unknown: int, where: str = "") -> None:
+    """Say how many rows have a label that training did not meet."""
+    if unknown:
+        rows = f"row{where} has" if unknown == 1 else f"rows{where} have"
+        warnings.warn(f"{unknown:,} {rows} a label that the model does not know: mistaken", stacklevel=3)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import warnings
 from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from elman.data import Lexicon, Ragged
 from elman.data.labelled import Labelled
+from elman.data.lines import called
 from elman.data.subwords import Subwords
 from elman.tasks.classification.coding import Coding, Cutter, Forms, kind_of_texts
 from elman.tasks.classification.defaults import LARGEST_VOCABULARY, letters_for
@@ -21,6 +23,7 @@ from elman.tasks.classification.settings import ClassifierHyperparameters
 __all__ = ["read_training_rows"]
 
 _LOOKED_AT = 1000  # rows that the kind of tokens is chosen by
+_MANY, _NAME = 20, 30  # rows that tell a header from a row, and characters of a column's name
 _JUDGED = 500  # rows that are enough to judge by, with a hundredth of all
 _SUBWORDS = 8000  # pieces at most
 _SUBWORD_TEXT = 10_000_000  # characters that they are learnt from
@@ -46,7 +49,9 @@ def read_training_rows(
     cutter = _cutter(head, inputs, targets, given)
     collector = _Collector(cutter, given.several)
     rows = collector.collect(itertools.chain(head, reading))
-    labels, rows, several = collector.numbered(rows)
+    labels, rows, several = collector.numbered(rows, called(inputs, "inputs"))
+    if isinstance(inputs, str | os.PathLike):
+        _warn_of_a_header(head[0], rows.labels)
     learning = np.arange(len(rows), dtype=np.int64)
     if validation is None:
         judging = _held_out(rows.labels, seed)
@@ -87,17 +92,18 @@ class _Collector:
             inputs = Ragged.collect(measured, np.float32, (channels,))
         return Rows(inputs, Ragged(np.array(self._numbers, np.int32), np.array(self._counts, np.int64)))
 
-    def numbered(self, rows: Rows) -> tuple[tuple[str, ...], Rows, bool]:
+    def numbered(self, rows: Rows, name: str) -> tuple[tuple[str, ...], Rows, bool]:
         """The labels in order, the rows with their numbers in that order, and whether a row has several."""
         if len(rows) < 2:
-            raise ValueError(f"there are {len(rows)} rows; expected at least 2, to learn from and to judge by")
+            count = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
+            raise ValueError(f"{name} has {count}; expected at least 2, to learn from and to judge by")
         several = bool((rows.labels.lengths > 1).any()) if self._several is None else self._several
         if self._without and not several:
-            raise ValueError(f"{self._without}: no label; expected one in each row (or several in some: several=True)")
+            raise ValueError(f"{self._without}: no label; expected one in each row, or several or none in each")
         labels = tuple(sorted(self._labels))
         if len(labels) < (1 if several else 2):
             only = f"all {len(rows):,} rows have the label {labels[0]!r}" if labels else "no row has a label"
-            raise ValueError(f"{only}: there is nothing to tell apart")
+            raise ValueError(f"{name}: {only}: there is nothing to tell apart")
         final = np.empty(len(labels), np.int32)
         final[[self._labels[label] for label in labels]] = np.arange(len(labels))
         return labels, Rows(rows.inputs, Ragged(final[rows.labels.values], rows.labels.lengths)), several
@@ -136,12 +142,27 @@ class _Collector:
         self._counts.append(len(row.labels))
 
 
+def _warn_of_a_header(first: Labelled, labels: Ragged) -> None:
+    """Ask whether a short first row is one, if it is alone with its label and all other labels have several."""
+    counts = np.bincount(labels.values)
+    if len(labels) < _MANY or first.text is None or len(first.text) > _NAME or (counts == 1).sum() != 1:
+        return
+    if any(counts[label] == 1 for label in labels[0]):
+        columns = f"--text {first.text!r} --label {first.labels[0]!r}"
+        warnings.warn(
+            f"{first.place}: no other row has the label {first.labels[0]!r}; if this is a header, say so: {columns}",
+            stacklevel=4,
+        )
+
+
 def _first_of_some_steps(reading: Iterator[Labelled]) -> tuple[list[Labelled], int]:
     """The rows up to the first series that is not empty, and its channels."""
     head = []
     for row in reading:
         head.append(row)
         if row.series is not None and len(row.series):
+            if not row.series.shape[1]:
+                raise ValueError(f"{row.place}: a series without numbers in its steps; expected one channel or more")
             return head, row.series.shape[1]
     return head, 1
 

@@ -12,6 +12,7 @@ from elman.data import Buckets
 from elman.models.bag import Bag
 from elman.models.classifier import ClassifierNetwork
 from elman.tasks.batch_learner import BatchLearner, Score
+from elman.tasks.classification.reading import as_label
 from elman.tasks.classification.rows import Rows, TrainingRows
 from elman.tasks.classification.settings import ClassifierSettings
 
@@ -43,6 +44,8 @@ class ClassifierLoss:
         """Mean over the rows, (K,)-weighted; logits (N, K)."""
         if not self._several:
             targets = rows.targets(numbers)
+            if self._weights is not None and not self._weights[targets].any():
+                return logits.sum() * 0  # rows that count nothing have no mean
             return F.cross_entropy(logits, targets, self._weights, label_smoothing=self._smoothing)
         wanted = rows.many_targets(numbers, logits.shape[1])
         wanted = wanted * (1 - self._smoothing) + self._smoothing / 2
@@ -143,10 +146,14 @@ def label_weights(wanted: str | dict[str, float] | None, data: TrainingRows) -> 
         counts = torch.from_numpy(np.bincount(found, minlength=K)).clamp(min=1).float()
         return (R - counts).clamp(min=1) / counts if data.several else R / (K * counts)
     assert isinstance(wanted, dict)
+    wanted = {as_label(label, "class_weights"): weight for label, weight in wanted.items()}
     strange = sorted(set(wanted) - set(data.labels))
     if strange:
         raise ValueError(f"class_weights has a weight for {strange[0]!r}; the labels are {', '.join(data.labels)}")
-    return torch.tensor([float(wanted.get(label, 1.0)) for label in data.labels])
+    weights = torch.tensor([float(wanted.get(label, 1.0)) for label in data.labels])
+    if not weights.any():
+        raise ValueError("class_weights is 0 for every label; expected a number above 0 for one at least")
+    return weights
 
 
 @torch.no_grad()

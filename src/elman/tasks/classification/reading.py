@@ -16,7 +16,7 @@ from elman.data.lines import name_of, numbered_lines
 from elman.tasks.classification.coding import Coding, Forms
 from elman.tasks.classification.rows import Rows
 
-__all__ = ["as_rows", "as_series", "checked_series", "code_rows", "number_of_labels", "rows_to_predict"]
+__all__ = ["as_label", "as_rows", "as_series", "checked_series", "code_rows", "number_of_labels", "rows_to_predict"]
 
 
 _AT_ONCE = 1 << 14  # rows that are predicted together
@@ -84,7 +84,7 @@ def code_rows(
     return _rows(found, Ragged(np.array(numbers, np.int32), np.array(counts, np.int64)), coding, forms)
 
 
-def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Iterator[Rows]:
+def rows_to_predict(inputs: Any, coding: Coding | None, channels: int, key: str | None = None) -> Iterator[Rows]:
     """Rows without labels: a list of texts or of arrays, or the lines of a file; lines of series are JSON.
 
     They come in blocks, each with the tokens that it has, so that those of a long file are not all kept.
@@ -95,7 +95,7 @@ def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Iterat
         If an item is neither text nor series, or has other channels than the training's; the message names it.
     """
     if isinstance(inputs, str | os.PathLike):
-        lines = numbered_lines(inputs)
+        lines = ((number, line) for number, line in numbered_lines(inputs) if coding is not None or line.strip())
         items: Iterable[tuple[str, Any]] = ((f"{name_of(inputs)}:{number}", line) for number, line in lines)
     elif isinstance(inputs, Sequence):
         items = ((f"inputs[{row}]", item) for row, item in enumerate(inputs))
@@ -107,7 +107,9 @@ def rows_to_predict(inputs: Any, coding: Coding | None, channels: int) -> Iterat
         forms = None if coding is None else Forms(coding.cutter)
         if forms is None:
             found = Ragged.collect(
-                (checked_series(_series_row(item, place), channels) for place, item in block), np.float32, (channels,)
+                (checked_series(_series_row(item, place, key), channels) for place, item in block),
+                np.float32,
+                (channels,),
             )
         else:
             found = Ragged.collect(_numbered(forms, block))
@@ -127,7 +129,7 @@ def _numbered(forms: Forms, items: Iterable[tuple[str, Any]]) -> Iterator[npt.ND
         yield forms.read(item)
 
 
-def _series_row(item: Any, place: str) -> Labelled:
+def _series_row(item: Any, place: str, key: str | None) -> Labelled:
     if not isinstance(item, str):
         return Labelled(None, as_series(item, place), (), place)
     try:
@@ -135,22 +137,35 @@ def _series_row(item: Any, place: str) -> Labelled:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{place}: not JSON: {error}; the model reads series, lists of lists of numbers") from error
     if isinstance(values, dict):
-        lists = [value for value in values.values() if isinstance(value, list)]
-        if len(lists) != 1:
-            raise ValueError(f"{place}: {len(lists)} keys with a list; expected a single one, the series")
-        values = lists[0]
+        values = _series_among(values, place, key)
     return Labelled(None, series_of_json(values, place), (), place)
+
+
+def _series_among(values: dict[str, Any], place: str, key: str | None) -> Any:
+    """The value of the key that training read, or else of the only one with a list of lists."""
+    if key is not None:
+        if key not in values:
+            raise ValueError(
+                f"{place}: no key {key!r}, which the series had in training; there are {', '.join(values)}"
+            )
+        return values[key]
+    lists = [value for value in values.values() if isinstance(value, list)]
+    nested = [value for value in lists if value and isinstance(value[0], list)]
+    if len(nested or lists) != 1:
+        raise ValueError(f"{place}: {len(nested or lists)} keys with a list; expected a single one, the series")
+    return (nested or lists)[0]
 
 
 def _given(item: Any, label: Any, place: str) -> Labelled:
     several = isinstance(label, list | tuple | set | frozenset)
-    labels = tuple(dict.fromkeys(_as_label(one, place) for one in (label if several else (label,))))
+    labels = tuple(dict.fromkeys(as_label(one, place) for one in (label if several else (label,))))
     if isinstance(item, str):
         return Labelled(item, None, labels, place)
     return Labelled(None, as_series(item, place), labels, place)
 
 
-def _as_label(label: Any, place: str) -> str:
+def as_label(label: Any, place: str) -> str:
+    """A label as text; TypeError for what is none, with the `place` where it stands."""
     if isinstance(label, str):
         return normalise(label).strip()
     if isinstance(label, bool | np.bool_):

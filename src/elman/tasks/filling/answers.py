@@ -22,6 +22,7 @@ __all__ = ["Question", "answer"]
 
 _OTHER = 0  # the lexicon's entry for unknown tokens
 _LINES = 256  # answered at once
+_LONGEST = 50  # tokens of a blank
 _STACKLEVEL = 4  # of a warning: the caller of `Filler.predict`
 
 
@@ -38,6 +39,8 @@ class Question(NamedTuple):
         for name, value in (("top", self.top), ("longest", self.longest)):
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
+        if self.longest > _LONGEST:
+            raise ValueError(f"longest is {self.longest}, expected at most {_LONGEST}: every length is searched")
         if self.choices is not None and self.longest > 1:
             raise ValueError(f"longest is {self.longest}, with choices, whose lengths are known; give one of them")
         if self.directions and self.longest > 1:
@@ -85,13 +88,17 @@ def _line(cloze: Cloze, lexicon: Lexicon) -> Line:
     return Line(row, cloze.blanks)
 
 
-def _phrases(choices: Sequence[str], lexicon: Lexicon, kind: str) -> list[tuple[int, ...]]:
+Choices = dict[tuple[int, ...], str]
+"""Contents of a blank in numbers, and how they were written."""
+
+
+def _phrases(choices: Sequence[str], lexicon: Lexicon, kind: str) -> Choices:
     """The choices in numbers, each once, without those of which a token is unknown."""
     if isinstance(choices, str):
         raise TypeError(f"choices is {choices!r}, expected a list of words")
     if not choices:
         raise ValueError("choices is empty, expected one word or more")
-    found: list[tuple[int, ...]] = []
+    found: Choices = {}
     strange = []
     for choice in choices:
         phrase = tuple(lexicon.indices(cut_sentence(normalise(choice), kind)).tolist())
@@ -99,8 +106,8 @@ def _phrases(choices: Sequence[str], lexicon: Lexicon, kind: str) -> list[tuple[
             raise ValueError(f"choices has {choice!r}, which has no token")
         if _OTHER in phrase:
             strange.append(choice)
-        elif phrase not in found:
-            found.append(phrase)
+        else:
+            found.setdefault(phrase, choice)
     if not found:
         raise ValueError(f"the model knows none of the choices, {', '.join(choices)}")
     if strange:
@@ -125,7 +132,7 @@ def _filled(
     clozes: Sequence[Cloze],
     lines: Sequence[Line],
     question: Question,
-    phrases: Sequence[tuple[int, ...]] | None,
+    phrases: Choices | None,
 ) -> list[Filling]:
     """Lines whose blanks hold one token each."""
     among = None if phrases is None else torch.tensor([token for (token,) in phrases])
@@ -134,18 +141,24 @@ def _filled(
     fill_lines(network, lines, among)
     answers = []
     for cloze, line, found in zip(clozes, lines, likely_in(network, lines, sides, top, among), strict=True):
-        named = {side: _named(found[side], lexicon) for side in sides}
+        named = {side: _named(found[side], lexicon, phrases) for side in sides}
         blanks = [
             Blank(named[sides[0]][number], *(named[side][number] for side in sides[1:]))
             for number in range(len(cloze.blanks))
         ]
-        answers.append(Filling(cloze.filled(lexicon.tokens(line.content())), blanks))
+        written = _written(line.content().tolist(), lexicon, phrases)
+        answers.append(Filling(cloze.filled(written), blanks))
     return answers
 
 
-def _named(found: Likely, lexicon: Lexicon) -> list[Candidates]:
+def _written(tokens: list[int], lexicon: Lexicon, choices: Choices | None) -> list[str]:
+    """Single tokens as text; choices as they were given."""
+    return lexicon.tokens(tokens) if choices is None else [choices[token,] for token in tokens]
+
+
+def _named(found: Likely, lexicon: Lexicon, choices: Choices | None) -> list[Candidates]:
     return [
-        list(zip(lexicon.tokens(tokens), map(math.exp, values), strict=True))
+        list(zip(_written(tokens, lexicon, choices), map(math.exp, values), strict=True))
         for tokens, values in zip(found.tokens.tolist(), found.log_probabilities.tolist(), strict=True)
     ]
 
@@ -157,7 +170,7 @@ def _searched(
     cloze: Cloze,
     line: Line,
     question: Question,
-    phrases: Sequence[tuple[int, ...]] | None,
+    phrases: Choices | None,
 ) -> Filling:
     """A line whose blanks hold several tokens, filled from left to right."""
     row, moved = line.row, 0  # by the tokens that blanks to the left hold beyond one
@@ -167,19 +180,24 @@ def _searched(
         if phrases is None:
             found = best_phrases(network, row, at, question.longest, question.top)
         else:
-            found = among_phrases(network, row, at, phrases)
-        blanks.append(Blank(_told(found, lexicon, kind)))
+            found = among_phrases(network, row, at, list(phrases))
+        told = [(_text(phrase, lexicon, kind, phrases), math.exp(phrase.log_probability)) for phrase in found]
+        blanks.append(Blank(_added(told)))
         words.append(blanks[-1].candidates[0][0])
-        best = next(p.tokens for p in found if joined(lexicon.tokens(p.tokens), kind) == words[-1])
+        best = next(phrase.tokens for phrase, (text, _) in zip(found, told, strict=True) if text == words[-1])
         row = np.concatenate([row[: at + 1], np.asarray(best, np.int64), row[at + 2 :]])
         moved += len(best) - 1
     return Filling(cloze.filled(words), blanks)
 
 
-def _told(phrases: Sequence[Phrase], lexicon: Lexicon, kind: str) -> Candidates:
-    """Phrases as text; what reads the same, though cut differently, is one."""
+def _text(phrase: Phrase, lexicon: Lexicon, kind: str, choices: Choices | None) -> str:
+    """A phrase as text; a choice as it was given."""
+    return joined(lexicon.tokens(phrase.tokens), kind) if choices is None else choices[tuple(phrase.tokens)]
+
+
+def _added(told: list[tuple[str, float]]) -> Candidates:
+    """What reads the same, though cut differently, is one."""
     found: dict[str, float] = {}
-    for phrase in phrases:
-        text = joined(lexicon.tokens(phrase.tokens), kind)
-        found[text] = found.get(text, 0.0) + math.exp(phrase.log_probability)
+    for text, probability in told:
+        found[text] = found.get(text, 0.0) + probability
     return sorted(found.items(), key=lambda pair: -pair[1])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from elman.data import Lexicon
 from elman.data.blanks import BLANK, joined
+from elman.data.lines import called
 from elman.models.filler import FillNetwork
 from elman.tasks.checkpoint import Run
 from elman.tasks.filling.answers import Question, answer
@@ -259,7 +260,7 @@ class Filler(LearningTask):
         kind = self._kind
         rows = rows_of(lines_of(data, "data"), lexicon, kind)
         if not len(rows):
-            raise ValueError("data has no sentence: no line has a token in it")
+            raise ValueError(f"{called(data, 'data')} has no sentence: no line has a token in it")
         figures = fill_measures(network, lexicon, rows, kind)
         warn_of_unknown(int(figures["unknown"]), kind)
         return figures

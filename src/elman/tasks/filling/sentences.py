@@ -13,7 +13,7 @@ from torch import Tensor
 
 from elman.data import Lexicon, Ragged, normalise
 from elman.data.blanks import cut_sentence, kind_of
-from elman.data.lines import numbered_lines
+from elman.data.lines import called, numbered_lines
 from elman.tasks.texts import as_text
 
 __all__ = ["FillData", "Sentences", "framed", "lines_of", "prepare", "rows_of"]
@@ -151,7 +151,7 @@ def prepare(
     held_out = max(1, min(_MOST_VALIDATION, len(found) // _VALIDATION_PART)) if validation is None else 0
     if len(found) <= held_out:
         noun = "sentence" if len(found) == 1 else "sentences"
-        raise ValueError(f"{_named(inputs, 'inputs')} has {len(found)} {noun}; expected at least {1 + held_out}")
+        raise ValueError(f"{called(inputs, 'inputs')} has {len(found)} {noun}; expected at least {1 + held_out}")
     split = len(found) - held_out
     lexicon = _lexicon(found, split, list(numbers), min_count, max_size)
     if len(lexicon) == 1:
@@ -165,14 +165,8 @@ def prepare(
         return FillData(kind, lexicon, training, Ragged.collect(into[found[row]] for row in range(split, len(found))))
     judged = rows_of(lines_of(validation, "validation"), lexicon, kind, _LONGEST)
     if not len(judged):
-        raise ValueError(f"{_named(validation, 'validation')} has no sentence; expected at least 1")
+        raise ValueError(f"{called(validation, 'validation')} has no sentence; expected at least 1")
     return FillData(kind, lexicon, training, judged)
-
-
-def _named(data: Sentences, argument: str) -> str:
-    """What an error calls it: the files, where it is files, else the argument."""
-    files = [data] if isinstance(data, os.PathLike) else data
-    return ", ".join(str(one) for one in files if isinstance(one, os.PathLike)) or argument
 
 
 def _lexicon(rows: Ragged, split: int, tokens: list[str], min_count: int, max_size: int | None) -> Lexicon:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.data.lexicon import Lexicon
+from elman.data.lines import called
 from elman.data.ragged import Ragged
 from elman.data.tag_schemes import parts, scheme_of
 from elman.data.tagged import TaggedSentence, sentences_of
@@ -42,25 +43,31 @@ class TagData:
     tokens: list[str]  # the different ones, by number
     counts: Numbers  # how often each occurs in training
     tags: list[str]  # those of the training data, by number
+    tag_counts: Numbers  # how often each occurs in training
     strange_tags: list[str]  # others, of the validation data: their numbers go on from there
-    intents: list[str]  # of the training data, by number; others have higher numbers
+    intents: list[str]  # of the training data, by number
+    strange_intents: list[str]  # others, of the validation data, likewise
     scheme: str  # of the tags
     cut: str  # how the tokens seem to be cut
 
     @property
+    def kinds(self) -> list[str]:
+        """The kinds of slots to learn."""
+        return sorted({kind for prefix, kind in map(parts, self.tags) if prefix in ("B", "I", "E", "S")})
+
+    @property
     def has_letters(self) -> bool:
-        """Whether more than a few tokens have more than one character."""
-        return sum(len(token) > 1 for token in self.tokens) > 0.01 * len(self.tokens)
+        """Whether more than a few tokens to learn from have more than one character."""
+        learnt = [token for token, count in zip(self.tokens, self.counts.tolist(), strict=True) if count]
+        return sum(len(token) > 1 for token in learnt) > 0.01 * len(learnt)
 
     @property
     def slot_length(self) -> float:
         """Tokens of a slot, in the mean over the training data; 0 if there are no slots."""
-        begins = np.array([parts(tag)[0] in ("B", "S") for tag in [*self.tags, *self.strange_tags]], np.int64)
-        inside = np.array([parts(tag)[0] in ("B", "I", "E", "S") for tag in [*self.tags, *self.strange_tags]], np.int64)
-        totals = np.zeros(2, np.int64)
-        for values in _chunks(self.rows.values):
-            totals += begins[values[:, 1]].sum(), inside[values[:, 1]].sum()
-        return float(totals[1] / totals[0]) if totals[0] else 0.0
+        counts = dict(zip(self.tags, self.tag_counts.tolist(), strict=True))
+        begins = sum(count for tag, count in counts.items() if parts(tag)[0] in ("B", "S"))
+        inside = sum(count for tag, count in counts.items() if parts(tag)[0] in ("B", "I", "E", "S"))
+        return inside / begins if begins else 0.0
 
     def steps(self, rows: Numbers) -> int:
         """Tokens of some rows."""
@@ -160,7 +167,7 @@ def read_data(inputs: Any, targets: Any, validation: Any, seed: int) -> TagData:
     rows = Ragged.collect(everything(), np.int32, (2,))
     R = known["rows"]
     if not rows.lengths[:R].any():
-        raise ValueError("there is no token to learn from; expected sentences with tags")
+        raise ValueError(f"{called(inputs, 'inputs')} has no token to learn from; expected sentences with tags")
     chosen, judged = np.arange(R), np.arange(R, len(rows))
     if validation is None:
         order = np.random.default_rng((seed, 1)).permutation(R)
@@ -172,10 +179,12 @@ def read_data(inputs: Any, targets: Any, validation: Any, seed: int) -> TagData:
         training=chosen,
         validation=judged,
         tokens=list(reading.tokens),
-        counts=_counts(rows, chosen, len(reading.tokens)),
+        counts=_counts(rows, chosen, 0, len(reading.tokens)),
         tags=known["tags"],
+        tag_counts=_counts(rows, chosen, 1, len(known["tags"])),
         strange_tags=list(reading.tags)[len(known["tags"]) :],
         intents=known["intents"],
+        strange_intents=list(reading.intents)[len(known["intents"]) :],
         scheme=scheme_of(_neighbours(rows, R, list(reading.tags))),
         cut=guess_cut(first.tokens),
     )
@@ -200,15 +209,15 @@ def _pieces(sentences: Iterable[TaggedSentence]) -> Iterator[TaggedSentence]:
             yield TaggedSentence(tokens[start : start + LONGEST], tags[start : start + LONGEST], intent)
 
 
-def _counts(rows: Ragged, chosen: Numbers, tokens: int) -> Numbers:
-    """How often each token occurs in some rows."""
-    counts = np.zeros(tokens, np.int64)
+def _counts(rows: Ragged, chosen: Numbers, column: int, different: int) -> Numbers:
+    """How often each token, of column 0, or tag, of column 1, occurs in some rows."""
+    counts = np.zeros(different, np.int64)
     there = np.zeros(len(rows), bool)
     there[chosen] = True
     steps, place = np.repeat(there, rows.lengths), 0
     for values in _chunks(rows.values):
-        part = values[steps[place : place + len(values)], 0]
-        counts += np.bincount(part, minlength=tokens)
+        part = values[steps[place : place + len(values)], column]
+        counts += np.bincount(part, minlength=different)
         place += len(values)
     return counts
 

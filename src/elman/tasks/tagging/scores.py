@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sys import intern
 from typing import Any
 
+from elman.data.tag_schemes import OUTSIDE, parts
 from elman.data.tagged import TaggedSentence
 from elman.tasks.tagging.result import Tagging
 
@@ -57,7 +58,8 @@ class Tally:
         if not self._true:
             raise ValueError("data has no sentence; expected at least one")
         tokens = self._pairs.total()
-        figures = {} if self.scheme == "raw" else _slot_figures(self._true, self._found, self.scheme)
+        true = [[_within(tag, self.scheme) for tag in tags] for tags in self._true] if self.strange_tags else self._true
+        figures = {} if self.scheme == "raw" else _slot_figures(true, self._found, self.scheme)
         if self._intents:
             figures["intent_accuracy"] = _agreement(self._intents)
         if tokens:
@@ -78,6 +80,16 @@ class Tally:
             for pair, count in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
             if pair[0] != pair[1]
         ]
+
+
+def _within(tag: str, scheme: str) -> str:
+    """A true tag as the scheme of the model would have it, or else as a slot of a kind that is never found."""
+    prefix, kind = parts(tag)
+    if not prefix or (not kind and prefix != OUTSIDE):
+        return f"{'S' if scheme == 'IOBES' else 'B'}-({tag})"
+    if scheme != "IOBES" and prefix in ("E", "S"):
+        return f"{'I' if prefix == 'E' else 'B'}-{kind}"
+    return tag
 
 
 def _agreement(pairs: Counter[tuple[str, str]]) -> float:

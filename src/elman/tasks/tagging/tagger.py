@@ -225,6 +225,9 @@ class Tagger(LearningTask):
         )
         given = self.hyperparameters if stored is None else self.hyperparameters.resumed(stored.description["config"])
         data = read_data(inputs, targets, validation, plan.seed)
+        _check_slots(given.slots, data.kinds)
+        _warn_of("tag", Counter(data.strange_tags), "validation")
+        _warn_of("intent", Counter(data.strange_intents), "validation")
         settings = given.completed(len(data.training), data.has_letters, data.cut, data.slot_length)
         facts = self._facts(asdict(settings), data.fingerprint(), "sentences", stored, resume)
         parts = new_parts(data, settings, plan.seed)
@@ -408,11 +411,19 @@ class Tagger(LearningTask):
         return "  ".join(f"{slot.name}: {slot.text}" for slot in found.slots) or found.text
 
 
-def _warn_of(what: str, strange: Counter[str]) -> None:
+def _check_slots(wanted: Mapping[str, str] | None, kinds: list[str]) -> None:
+    for name in wanted or ():
+        if name not in kinds:
+            known = f"the slots are {', '.join(kinds)}" if kinds else "the tags mark no slots"
+            raise ValueError(f"slots says how {name!r} is read, which no tag names; {known}")
+
+
+def _warn_of(what: str, strange: Counter[str], where: str = "data") -> None:
+    """Name tags or intents that training did not meet; in the validation data the different ones are counted."""
     if strange:
         number, named = strange.total(), ", ".join(sorted(strange)[:3])
         warnings.warn(
-            f"{number:,} {what}{'' if number == 1 else 's'} of the data training did not meet ({named}"
+            f"{number:,} {what}{'' if number == 1 else 's'} of the {where} training did not meet ({named}"
             f"{', …' if len(strange) > 3 else ''}): they count as wrong",
             stacklevel=3,
         )
