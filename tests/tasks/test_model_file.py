@@ -152,3 +152,11 @@ def test_the_mode_is_what_the_umask_asks_for_and_stays(tmp_path: Path) -> None:
     (tmp_path / "a.elman").chmod(0o604)
     write_file(tmp_path / "a.elman", "model", {}, {})
     assert (tmp_path / "a.elman").stat().st_mode & 0o777 == 0o604
+
+
+def test_headers_that_are_json_and_no_header(tmp_path: Path) -> None:
+    for header in (b'{"a":{"data_offsets":[0]}}', b'{"a":{"data_offsets":5}}', b'{"a":[]}'):
+        path = tmp_path / "m.elman"
+        path.write_bytes(len(header).to_bytes(8, "little") + header)
+        with pytest.raises(ModelFileError, match="is not an Elman model"):
+            read_file(path, "model")

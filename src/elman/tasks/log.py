@@ -2,6 +2,8 @@
 
 import csv
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,11 +35,11 @@ class Log:
         self._file = None
         if path is None:
             return
-        kept = _rows_up_to(Path(path), step) if step else []
+        self._path, kept = path, _rows_up_to(Path(path), step) if step else []
         try:
             self._file = open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115
         except OSError as error:
-            raise type(error)(f"cannot write the log {os.fspath(path)}: {error.strerror}") from error
+            raise _unwritable(path, error) from error
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerows([COLUMNS, *kept])
 
@@ -48,7 +50,8 @@ class Log:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with self._named_errors():
+                self._file.close()
 
     def __call__(
         self, step: int, seconds: float, epoch: float, rate: float, loss: float, validation_loss: float | None
@@ -57,9 +60,21 @@ class Log:
         if self._file is None:
             return
         shown = "" if validation_loss is None else f"{validation_loss:.6f}"
-        self._writer.writerow((step, f"{seconds:.3f}", f"{epoch:.4f}", f"{rate:.4g}", f"{loss:.6f}", shown))
-        if validation_loss is not None:
-            self._file.flush()
+        with self._named_errors():
+            self._writer.writerow((step, f"{seconds:.3f}", f"{epoch:.4f}", f"{rate:.4g}", f"{loss:.6f}", shown))
+            if validation_loss is not None:
+                self._file.flush()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # a full disk
+            raise _unwritable(self._path, error) from error
+
+
+def _unwritable(path: str | os.PathLike[str], error: OSError) -> OSError:
+    return type(error)(f"cannot write the log {os.fspath(path)}: {error.strerror}")
 
 
 def _rows_up_to(path: Path, step: int) -> list[list[str]]:

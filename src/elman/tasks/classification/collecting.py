@@ -5,6 +5,7 @@ import os
 import warnings
 from array import array
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,8 +179,8 @@ def _cutter(head: list[Labelled], inputs: Any, targets: Any, given: ClassifierHy
     lowercase = kind in ("words", "subwords") if given.lowercase is None else given.lowercase
     if kind != "subwords":
         return Cutter(kind, lowercase)
-    if isinstance(inputs, str | os.PathLike) and os.fspath(inputs) == "-":
-        raise ValueError("subwords are learnt before the rows are read, and standard input is read once: give a file")
+    if isinstance(inputs, str | os.PathLike) and (os.fspath(inputs) == "-" or Path(inputs).is_fifo()):
+        raise ValueError("subwords are learnt before the rows are read, and a pipe is read once: give a file")
     plain = Cutter("chars", lowercase)
     again = (row.text or "" for row in as_rows(inputs, targets, given.form))
     pieces = Subwords.learn(("".join(plain.cut(t)) for t in _until(again)), given.vocabulary or _SUBWORDS)

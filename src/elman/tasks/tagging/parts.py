@@ -1,6 +1,7 @@
 """What training a tagger makes, how that is laid out in a model file, and how it tags."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,6 +117,8 @@ def new_parts(data: TagData, settings: TaggerSettings, seed: int) -> TaggerParts
     vectors: Tensor | None = None
     if settings.vectors is not None:
         own = {form for token in data.tokens for form in (token, token.lower())}
+        if Path(settings.vectors).is_fifo():
+            raise ValueError(f"{settings.vectors}: vectors are read twice, and a pipe is read once: give a file")
         known = Lexicon(vector_words(settings.vectors, _MOST_VECTORS, own))
         vectors, _ = read_vectors(settings.vectors, known)
     forms = WordForms(words, characters, known)
