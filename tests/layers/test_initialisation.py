@@ -72,3 +72,10 @@ def test_what_is_said() -> None:
         initialise(layer)
     assert initialise(layer, forget_bias=None) is layer
     assert initialise(elman.GRU(3, 4, bias=False)).bias is False
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_half_precision(dtype) -> None:
+    layer = initialise(elman.GRU(3, 16, dtype=dtype), generator=torch.Generator().manual_seed(0))
+    exact = initialise(elman.GRU(3, 16), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(layer.weight_hh_l0, exact.weight_hh_l0.to(dtype))

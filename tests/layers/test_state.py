@@ -61,3 +61,8 @@ def test_by_layer(bidirectional) -> None:
     both = by_layer(state, 3)
     assert isinstance(both, elman.LSTMState)
     assert torch.equal(both.cell.flatten(0, 1), state.cell)
+
+
+def test_a_packed_sequence_is_told_where_its_last_output_is() -> None:
+    with pytest.raises(TypeError, match="output is a PackedSequence; expected a Tensor"):
+        elman.last_output(torch.nn.utils.rnn.pack_sequence([torch.zeros(2, 3)]), [2])

@@ -62,11 +62,13 @@ def initialise(
         raise TypeError(f"layer is a {type(layer).__name__}; expected a recurrent layer or cell, with weight_hh")
     H = int(layer.hidden_size)  # type: ignore[arg-type]
     for name in recurrent:
-        weight = torch.empty_like(getattr(layer, name))
+        own = getattr(layer, name)
+        # LAPACK has no half precision.
+        weight = torch.empty_like(own, dtype=torch.promote_types(own.dtype, torch.float32))
         if orthogonal:
             for gate in torch.split(weight, H):
                 nn.init.orthogonal_(gate, generator=generator)
-            _set(layer, name, weight)
+            _set(layer, name, weight.to(own.dtype))
         if forget_bias is not None and weight.shape[0] == 4 * H:
             _set_forget_bias(layer, name.removeprefix("weight_hh"), H, forget_bias)
     return layer

@@ -93,6 +93,11 @@ def last_output(output: Tensor, lengths: Tensor | Sequence[int] | None = None, b
     """
     if batch_first:
         output = output.transpose(0, 1)
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"output is a {type(output).__name__}; expected a Tensor (T, N, ·): of a PackedSequence the layer's h_n is"
+            " the last output"
+        )
     T, N = output.shape[:2]
     if lengths is None:
         if T == 0:
