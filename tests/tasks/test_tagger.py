@@ -410,3 +410,8 @@ def test_tags_of_another_scheme_are_wrong(scheme, tags) -> None:
 def test_a_kind_for_a_slot_that_is_none() -> None:
     with pytest.raises(ValueError, match="slots says how 'foo' is read, which no tag names; the slots are x"):
         Tagger(**SMALL, slots={"foo": "date"}).fit([(["a", "b"], ["O", "B-x"])] * 20, epochs=1)
+    arrivals = [(["on", "Monday"], ["O", "B-arrival"])] * 20
+    with pytest.raises(ValueError, match="'arival' is read, which no tag names; did you mean 'arrival'"):
+        Tagger(**SMALL, slots={"arrival": "date", "arival": "date"}).fit(arrivals, epochs=1)
+    model = Tagger(**SMALL, slots={"arrival": "date", "到达时间": "date"}).fit(arrivals, epochs=1)
+    assert model.hyperparameters.slots == {"arrival": "date", "到达时间": "date"}, "of another language"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Self
 
@@ -412,9 +413,12 @@ class Tagger(LearningTask):
 
 
 def _check_slots(wanted: Mapping[str, str] | None, kinds: list[str]) -> None:
-    for name in wanted or ():
-        if name not in kinds:
-            known = f"the slots are {', '.join(kinds)}" if kinds else "the tags mark no slots"
+    """Refuse names that are misspelt, or all strange; one mapping may serve data in several languages."""
+    strange = [name for name in wanted or () if name not in kinds]
+    for name in strange:
+        near = get_close_matches(name, kinds, n=1, cutoff=0.75)
+        if near or len(strange) == len(wanted or ()):
+            known = f"did you mean {near[0]!r}?" if near else f"the slots are {', '.join(kinds) or 'none'}"
             raise ValueError(f"slots says how {name!r} is read, which no tag names; {known}")
 
 
