@@ -93,6 +93,9 @@ def test_closed_streams(trained: Path) -> None:
     command = f"{sys.executable} -m elman predict {trained}"
     done = subprocess.run(f"{command} <&-", shell=True, capture_output=True, text=True, timeout=120)
     assert (done.returncode, "standard input is closed" in done.stderr) == (2, True)
+    training = f"{sys.executable} -m elman train lm - -o {trained}.new --epochs 1 <&-"
+    done = subprocess.run(training, shell=True, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, "standard input is closed" in done.stderr) == (2, True)
     done = subprocess.run(f"echo the | {command} >&-", shell=True, capture_output=True, text=True, timeout=120)
     assert "AttributeError" not in done.stderr
 

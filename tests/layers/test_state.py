@@ -65,4 +65,4 @@ def test_by_layer(bidirectional) -> None:
 
 def test_a_packed_sequence_is_told_where_its_last_output_is() -> None:
     with pytest.raises(TypeError, match="output is a PackedSequence; expected a Tensor"):
-        elman.last_output(torch.nn.utils.rnn.pack_sequence([torch.zeros(2, 3)]), [2])
+        elman.last_output(torch.nn.utils.rnn.pack_sequence([torch.zeros(2, 3)]), [2], batch_first=True)

@@ -20,7 +20,9 @@ def show_tags(answer: "Callable[[list[Any]], list[Tagging]]", file: Path, json: 
     Where the tags of the model mark no slots, each token and its tag are printed, with a tab between them.
     A line that is a JSON object with ``tokens`` is a sentence that has been cut.
     """
-    first, name, count = True, "standard input" if str(file) == "-" else str(file), 0
+    from elman.data.lines import name_of
+
+    first, name, count = True, name_of(file), 0
     for lines in read_lines(file):
         sentences = [_sentence(line, f"{name}:{number}") for number, line in enumerate(lines, count + 1)]
         count += len(lines)

@@ -22,6 +22,8 @@ All but a folder may be compressed with gzip (.gz), and may come from standard i
 import csv
 import itertools
 import os
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -140,6 +142,7 @@ def _first_infinite(series: Series) -> int:
     return int(np.argmin(np.isfinite(series).all(1)))
 
 
+_MANY, _NAME = 20, 30  # rows that tell a header from a row, and characters of a column's name at most
 _ENDINGS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json"}
 _NAMES = {"csv": "a CSV table", "tsv": "a TSV table", "json": "JSON lines", "fasttext": "in fastText's format"}
 
@@ -188,13 +191,27 @@ def _from_table(rows: Iterator[tuple[int, list[str]]], name: str, form: RowForma
         return
     number, head = first
     texts, label, header = _columns(head, f"{name}:{number}", form)
+    place, seen = f"{name}:{number}", Counter[str]()
     for number, cells in rows if header else itertools.chain([first], rows):
         if len(cells) != len(head):
             shown = ", ".join(head) if header else "as in the first line"
             raise ValueError(f"{name}:{number}: {_counted(len(cells), 'column')}, expected {len(head)} ({shown})")
         text = cells[texts[0]] if len(texts) == 1 else " ".join(cells[column] for column in texts)
         found = cells[label].strip()
+        seen[found] += 1
         yield Labelled(text, None, (found,) if found else (), f"{name}:{number}")
+    if not header and form.label is None:
+        _ask_for_a_header(head[0], head[1], seen, place)
+
+
+def _ask_for_a_header(text: str, label: str, seen: Counter[str], place: str) -> None:
+    """Warn of a first row that is short and alone with its label, where all other labels have several rows."""
+    alone = [name for name, count in seen.items() if count == 1]
+    if alone == [label.strip()] and seen.total() >= _MANY and len(text) <= _NAME:
+        columns = f"--text {text.strip()!r} --label {alone[0]!r}"
+        warnings.warn(
+            f"{place}: no other row has the label {alone[0]!r}; if this is a header, say so: {columns}", stacklevel=2
+        )
 
 
 def _columns(head: list[str], place: str, form: RowFormat) -> tuple[list[int], int, bool]:

@@ -9,12 +9,15 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from elman.data.text import STDIN
 from elman.data.tokens import normalise
 
-__all__ = ["called", "json_lines", "json_objects", "name_of", "numbered_lines"]
+__all__ = ["DAMAGED", "called", "json_lines", "json_objects", "name_of", "numbered_lines", "opened"]
+
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a damaged gzip file raises."""
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = "\ufeff"
@@ -65,7 +68,7 @@ def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
     [(1, 'café'), (2, ''), (3, 'end')]
     """
     name, number = name_of(path), 0
-    with _opened(path, name) as stream:
+    with opened(path) as stream:
         try:
             for number, data in enumerate(stream, 1):
                 line = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
@@ -73,7 +76,7 @@ def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError as error:
             place = f"byte 0x{error.object[error.start]:02x} at offset {error.start} of the line"
             raise ValueError(f"{name}:{number}: not UTF-8: {place}") from error
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             raise ValueError(f"{name}: the gzip file is damaged after line {number:,}") from error
 
 
@@ -121,9 +124,12 @@ def json_objects(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[
 
 
 @contextmanager
-def _opened(path: Path_, name: str) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked if they are packed."""
+def opened(path: Path_) -> Iterator[io.BufferedReader]:
+    """The bytes of a file, or for ``-`` of standard input, unpacked if they are packed with gzip."""
+    name = name_of(path)
     if os.fspath(path) == STDIN:
+        if sys.stdin is None:
+            raise ValueError("standard input is closed; give a file")
         yield from _unpacked(sys.stdin.buffer)
         return
     try:
@@ -134,7 +140,7 @@ def _opened(path: Path_, name: str) -> Iterator[IO[bytes]]:
         yield from _unpacked(stream)
 
 
-def _unpacked(stream: Any) -> Iterator[IO[bytes]]:
+def _unpacked(stream: Any) -> Iterator[Any]:
     buffered = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
     if buffered.peek(2)[:2] == _GZIP:
         with gzip.open(buffered, "rb") as unpacked:

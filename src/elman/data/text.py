@@ -59,6 +59,8 @@ def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
 
 def _read_one(path: str | os.PathLike[str]) -> str:
     name = "standard input" if os.fspath(path) == STDIN else os.fspath(path)
+    if os.fspath(path) == STDIN and sys.stdin is None:
+        raise ValueError("standard input is closed; give a file")
     try:
         data = sys.stdin.buffer.read() if os.fspath(path) == STDIN else Path(path).read_bytes()
     except OSError as error:

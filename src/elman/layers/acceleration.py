@@ -205,7 +205,6 @@ _REFUSED: dict[type, str] = {}
 _CELLS = {"RNN_TANH": reference.RNN_TANH, "RNN_RELU": reference.RNN_RELU, "GRU": reference.GRU, "LSTM": reference.LSTM}
 _NAMES = {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"}
 _is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # the former from torch 2.7 on
-_PLAIN = (Tensor, nn.Parameter)
 
 
 def _by_kernels(module: nn.RNNBase, input: Any, hx: Any) -> tuple[Tensor | PackedSequence, State] | None:
@@ -230,7 +229,7 @@ def _by_kernels(module: nn.RNNBase, input: Any, hx: Any) -> tuple[Tensor | Packe
 
 
 def _is_plain(data: Any) -> bool:
-    return type(data) in _PLAIN and data.layout is torch.strided
+    return type(data) in operators.PLAIN and data.layout is torch.strided
 
 
 def _weights(module: nn.RNNBase) -> list[list[Any]]:
@@ -353,7 +352,11 @@ def _why_not_here(module: nn.RNNBase) -> str:
         if weight.dtype != parameters[0].dtype:
             return "its parameters are of two dtypes, which torch's own operator is left to refuse"
         if not _is_plain(weight):
-            what = type(weight).__name__ if type(weight) not in _PLAIN else str(weight.layout).removeprefix("torch.")
+            what = (
+                type(weight).__name__
+                if type(weight) not in operators.PLAIN
+                else str(weight.layout).removeprefix("torch.")
+            )
             return f"a parameter of it is a {what} tensor, which torch's own operators know"
     return ""
 
@@ -372,6 +375,9 @@ def _why_not_this_class(cls: type) -> str:
     return ""
 
 
+_TAKES_ATTRIBUTE = ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR")  # instructions of Python
+
+
 def _calls_super_forward(code: types.CodeType) -> bool:
     """Whether the first attribute taken of some ``super()`` is ``forward``."""
     instructions = list(dis.get_instructions(code))
@@ -381,6 +387,3 @@ def _calls_super_forward(code: types.CodeType) -> bool:
             if next((i.argval for i in taken), None) == "forward":
                 return True
     return False
-
-
-_TAKES_ATTRIBUTE = ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR")

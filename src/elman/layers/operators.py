@@ -237,7 +237,8 @@ def call_layer_backward(*arguments: Any) -> list[Tensor]:
     return (_layer_backward if _unwatched(x, h0, c0, *weights) else run_layer_backward)(*arguments)
 
 
-_PLAIN = (Tensor, torch.nn.Parameter)  # subclasses may have a say in what an operator does
+PLAIN = (Tensor, torch.nn.Parameter)
+"""What the kernels see as it is: subclasses of Tensor may have a say in what an operator does."""
 
 
 def _unwatched(*tensors: Tensor | None) -> bool:
@@ -247,7 +248,7 @@ def _unwatched(*tensors: Tensor | None) -> bool:
         or torch._C._len_torch_dispatch_stack()
         or torch._C._get_tracing_state()
         or torch._C._autograd._profiler_enabled()
-    ) and all(t is None or (type(t) in _PLAIN and t.is_cpu) for t in tensors)
+    ) and all(t is None or (type(t) in PLAIN and t.is_cpu) for t in tensors)
 
 
 class Recurrence(torch.autograd.Function):

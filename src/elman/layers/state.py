@@ -91,13 +91,13 @@ def last_output(output: Tensor, lengths: Tensor | Sequence[int] | None = None, b
     >>> elman.last_output(output, [3, 1]).squeeze(1)
     tensor([4., 1.])
     """
-    if batch_first:
-        output = output.transpose(0, 1)
     if not isinstance(output, Tensor):
         raise TypeError(
             f"output is a {type(output).__name__}; expected a Tensor (T, N, ·): of a PackedSequence the layer's h_n is"
             " the last output"
         )
+    if batch_first:
+        output = output.transpose(0, 1)
     T, N = output.shape[:2]
     if lengths is None:
         if T == 0:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from elman import _kernels
 
 State = Tensor | LSTMState
-_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 class Stepper:
@@ -119,7 +118,7 @@ class Stepper:
             If x or the state does not fit; the message says what was expected.
         """
         # A step is short, so what is asked of torch is chosen by what it costs: no view, and no function of its Python.
-        if type(x) not in _PLAIN or torch._C._get_tracing_state() or torch._C._len_torch_dispatch_stack():
+        if type(x) not in operators.PLAIN or torch._C._get_tracing_state() or torch._C._len_torch_dispatch_stack():
             self._refuse(x)
         if x.dtype != self._dtype if not self.codes else x.dtype not in INTEGERS:
             raise TypeError(self._wrong(x))
@@ -148,7 +147,7 @@ class Stepper:
         return y, LSTMState(h_n, c_n)
 
     def _checked(self, name: str, state: Any, N: int) -> Tensor:
-        if type(state) not in _PLAIN:
+        if type(state) not in operators.PLAIN:
             raise TypeError(self._wrong_state(name, state))
         if state.shape != (self.num_layers, N, self.hidden_size) or state.dtype != self._dtype or not state.is_cpu:
             raise ValueError(
@@ -158,7 +157,7 @@ class Stepper:
         return _regular(state)
 
     def _refuse(self, x: object) -> NoReturn:
-        if type(x) not in _PLAIN:
+        if type(x) not in operators.PLAIN:
             raise TypeError(self._wrong(x))
         raise RuntimeError(
             "a Stepper cannot be traced: its step is one native call without a graph; trace or export the layer itself"
@@ -170,7 +169,11 @@ class Stepper:
         return f"{name} is {got}; expected {what}"
 
     def _wrong(self, x: object) -> str:
-        got = _said(x) if isinstance(x, Tensor) and type(x) in _PLAIN else f"a {type(x).__module__}.{type(x).__name__}"
+        got = (
+            _said(x)
+            if isinstance(x, Tensor) and type(x) in operators.PLAIN
+            else f"a {type(x).__module__}.{type(x).__name__}"
+        )
         if self.codes:
             return f"x is {got}; expected a Tensor of integers (N,) on the CPU, codes of 1-of-N inputs"
         return f"x is {got}; expected a Tensor (N, I) = (N, {self.input_size}) of {_short(self._dtype)} on the CPU"

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import warnings
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,7 +23,6 @@ from elman.tasks.classification.settings import ClassifierHyperparameters
 __all__ = ["read_training_rows"]
 
 _LOOKED_AT = 1000  # rows that the kind of tokens is chosen by
-_MANY, _NAME = 20, 30  # rows that tell a header from a row, and characters of a column's name
 _JUDGED = 500  # rows that are enough to judge by, with a hundredth of all
 _SUBWORDS = 8000  # pieces at most
 _SUBWORD_TEXT = 10_000_000  # characters that they are learnt from
@@ -51,8 +49,6 @@ def read_training_rows(
     collector = _Collector(cutter, given.several)
     rows = collector.collect(itertools.chain(head, reading))
     labels, rows, several = collector.numbered(rows, called(inputs, "inputs"))
-    if isinstance(inputs, str | os.PathLike):
-        _warn_of_a_header(head[0], rows.labels)
     learning = np.arange(len(rows), dtype=np.int64)
     if validation is None:
         judging = _held_out(rows.labels, seed)
@@ -100,7 +96,7 @@ class _Collector:
             raise ValueError(f"{name} has {count}; expected at least 2, to learn from and to judge by")
         several = bool((rows.labels.lengths > 1).any()) if self._several is None else self._several
         if self._without and not several:
-            raise ValueError(f"{self._without}: no label; expected one in each row, or several or none in each")
+            raise ValueError(f"{self._without}: no label; expected one in each, or several=True (--several)")
         labels = tuple(sorted(self._labels))
         if len(labels) < (1 if several else 2):
             only = f"all {len(rows):,} rows have the label {labels[0]!r}" if labels else "no row has a label"
@@ -141,19 +137,6 @@ class _Collector:
             raise ValueError(f"{row.place}: {number_of_labels(row)}, expected one")
         self._numbers.extend(self._labels.setdefault(label, len(self._labels)) for label in row.labels)
         self._counts.append(len(row.labels))
-
-
-def _warn_of_a_header(first: Labelled, labels: Ragged) -> None:
-    """Ask whether a short first row is one, if it is alone with its label and all other labels have several."""
-    counts = np.bincount(labels.values)
-    if len(labels) < _MANY or first.text is None or len(first.text) > _NAME or (counts == 1).sum() != 1:
-        return
-    if any(counts[label] == 1 for label in labels[0]):
-        columns = f"--text {first.text!r} --label {first.labels[0]!r}"
-        warnings.warn(
-            f"{first.place}: no other row has the label {first.labels[0]!r}; if this is a header, say so: {columns}",
-            stacklevel=4,
-        )
 
 
 def _first_of_some_steps(reading: Iterator[Labelled]) -> tuple[list[Labelled], int]:
