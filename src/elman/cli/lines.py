@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 __all__ = ["read_lines"]
@@ -29,13 +30,16 @@ def read_lines(path: Path) -> Iterator[list[str]]:
     ValueError
         If a line is not UTF-8, or the file is damaged; the message says where.
     """
-    from elman.data.lines import DAMAGED, name_of, opened  # here, for it brings torch, and --help is to be quick
+    # Here, for they bring torch, and --help is to be quick.
+    from elman.data.lines import DAMAGED, name_of, unpacked
+    from elman.data.text import STDIN, standard_input
 
     name, count, rest = name_of(path), 0, b""
-    with opened(path) as stream:
+    with nullcontext(standard_input()) if str(path) == STDIN else path.open("rb") as stream:
+        reader = unpacked(stream)
         while True:
             try:
-                data = stream.read1(_CHUNK)
+                data = reader.read1(_CHUNK)
             except DAMAGED as error:
                 raise ValueError(f"{name}: the gzip file is damaged after line {count:,}") from error
             if not data:

@@ -4,17 +4,16 @@ import gzip
 import io
 import json
 import os
-import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elman.data.text import STDIN
+from elman.data.text import STDIN, standard_input
 from elman.data.tokens import normalise
 
-__all__ = ["DAMAGED", "called", "json_lines", "json_objects", "name_of", "numbered_lines", "opened"]
+__all__ = ["DAMAGED", "called", "json_lines", "json_objects", "name_of", "numbered_lines", "unpacked"]
 
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged gzip file raises."""
@@ -68,7 +67,7 @@ def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
     [(1, 'café'), (2, ''), (3, 'end')]
     """
     name, number = name_of(path), 0
-    with opened(path) as stream:
+    with _opened(path, name) as stream:
         try:
             for number, data in enumerate(stream, 1):
                 line = data.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
@@ -123,27 +122,22 @@ def json_objects(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[
         yield number, values
 
 
+def unpacked(stream: Any) -> io.BufferedReader:
+    """The bytes of a stream, unpacked if they are packed with gzip; then reading may raise `DAMAGED`."""
+    buffered: Any = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
+    packed = buffered.peek(2)[:2] == _GZIP
+    found: io.BufferedReader = gzip.GzipFile(fileobj=buffered) if packed else buffered  # type: ignore[assignment]
+    return found
+
+
 @contextmanager
-def opened(path: Path_) -> Iterator[io.BufferedReader]:
-    """The bytes of a file, or for ``-`` of standard input, unpacked if they are packed with gzip."""
-    name = name_of(path)
+def _opened(path: Path_, name: str) -> Iterator[io.BufferedReader]:
     if os.fspath(path) == STDIN:
-        if sys.stdin is None:
-            raise ValueError("standard input is closed; give a file")
-        yield from _unpacked(sys.stdin.buffer)
+        yield unpacked(standard_input())
         return
     try:
         stream = Path(path).open("rb")  # noqa: SIM115  # only what opening raises is caught here
     except OSError as error:
         raise type(error)(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
     with stream:
-        yield from _unpacked(stream)
-
-
-def _unpacked(stream: Any) -> Iterator[Any]:
-    buffered = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
-    if buffered.peek(2)[:2] == _GZIP:
-        with gzip.open(buffered, "rb") as unpacked:
-            yield unpacked
-    else:
-        yield buffered
+        yield unpacked(stream)

@@ -6,10 +6,11 @@ import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from elman.data.tokens import normalise
 
-__all__ = ["STDIN", "read_text"]
+__all__ = ["STDIN", "read_text", "standard_input"]
 
 STDIN = "-"  # as a path: standard input
 
@@ -57,12 +58,17 @@ def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     return normalise("".join(parts))
 
 
+def standard_input() -> BinaryIO:
+    """Its bytes; ValueError if the program was started with it closed."""
+    if sys.stdin is None:
+        raise ValueError("standard input is closed; give a file")
+    return sys.stdin.buffer
+
+
 def _read_one(path: str | os.PathLike[str]) -> str:
     name = "standard input" if os.fspath(path) == STDIN else os.fspath(path)
-    if os.fspath(path) == STDIN and sys.stdin is None:
-        raise ValueError("standard input is closed; give a file")
     try:
-        data = sys.stdin.buffer.read() if os.fspath(path) == STDIN else Path(path).read_bytes()
+        data = standard_input().read() if os.fspath(path) == STDIN else Path(path).read_bytes()
     except OSError as error:
         raise type(error)(f"cannot read {name}: {_reason(error)}") from error
     if data.startswith(_GZIP):

@@ -96,7 +96,7 @@ class _Collector:
             raise ValueError(f"{name} has {count}; expected at least 2, to learn from and to judge by")
         several = bool((rows.labels.lengths > 1).any()) if self._several is None else self._several
         if self._without and not several:
-            raise ValueError(f"{self._without}: no label; expected one in each, or several=True (--several)")
+            raise ValueError(f"{self._without}: no label; expected one in each row, or several=True (--several)")
         labels = tuple(sorted(self._labels))
         if len(labels) < (1 if several else 2):
             only = f"all {len(rows):,} rows have the label {labels[0]!r}" if labels else "no row has a label"
