@@ -79,12 +79,21 @@ def scratch(cell: str, shape: tuple[int, int, int, int]) -> int:
     (T, N, I, H), G, a = shape, CELLS[cell], 2 if cell == "gru" else 1  # noqa: E741
     lanes = VECTOR.get(_kernels.active_isa(), 4)
     Hp, Ip = (-(-size // lanes) * lanes for size in (H, I))
-    R = min(N * T, max(N, 512 if H >= 512 else 256))
+    most = 512 if H >= 512 else 256
+    R = min(N * T, max(N, most))
+    ahead = min(N * T, max(N, rows_forward(G, I, H, most)))
     packed = G * Hp * (I + H)
-    forward = packed + R * G * Hp + N * Hp
+    forward = packed + ahead * G * Hp + N * Hp
     share = G * Hp * (Hp + Ip + a)
     backward = packed + ((a + 1) * R + N) * G * Hp + 2 * N * Hp + 4 * R * lanes + share
     return FLOAT * max(forward, backward)
+
+
+def rows_forward(G: int, I: int, H: int, most: int) -> int:  # noqa: E741
+    """The rows of a chunk of a forward pass: see kernels/scan.h."""
+    row = FLOAT * G * H
+    rows = max((256 << 10) // row, I)
+    return most if rows * row > 512 << 10 else min(rows, most)
 
 
 def results(cell: str, shape: tuple[int, int, int, int]) -> int:

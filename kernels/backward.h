@@ -117,7 +117,7 @@ class BackwardTask {
 
   void run() {
     start();
-    const Index steps = chunk_steps(rows_.n, at_.H), chunks = (rows_.steps + steps - 1) / steps;
+    const Index steps = chunk_steps(rows_.n, rows_backward(shape_)), chunks = (rows_.steps + steps - 1) / steps;
     for (Index chunk = chunks - 1; chunk >= 0; chunk--) {
       const Index end = (chunk + 1) * steps < rows_.steps ? (chunk + 1) * steps : rows_.steps;
       const Index R = scan_chunk(chunk * steps, end);

@@ -70,7 +70,7 @@ struct BackwardPlan {
     BackwardScratch<T>* all = arena.take<BackwardScratch<T>>(division.tasks());
     tasks = all;
     const Index n = (s.N + division.groups - 1) / division.groups;
-    const Index R = scratch_rows(n, s);
+    const Index R = scratch_rows(n, s.T, rows_backward(s));
     for (int i = 0; i < division.tasks();) {
       BackwardScratch<T> mine;
       mine.delta = arena.take<T>(R * at.stride);

@@ -19,6 +19,7 @@
 #include <tuple>
 
 #include "dispatch.h"
+#include "memory.h"
 #include "threads.h"
 
 namespace nb = nanobind;
@@ -39,6 +40,13 @@ T* at(Address address) {
 template <class T>
 Sequence<T> sequence(Address data, Index time, Index row) {
   return {at<T>(data), time, row};
+}
+
+// Fresh memory of a sequence [T, N, width], or of `count` numbers, that a kernel is about to write.
+template <class T>
+void prefer_huge_pages_for(const Sequence<T>& to, const Shape& s, Index width) {
+  if (to.data && s.T > 0 && s.N > 0)
+    prefer_huge_pages(to.data, std::size_t((s.T - 1) * to.time + (s.N - 1) * to.row + width) * sizeof(T));
 }
 
 template <class T>
@@ -138,6 +146,8 @@ void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Ind
     call.h_n = at<Real>(h_n);
     call.c_n = at<Real>(c_n);
     call.saved = at<Real>(saved);
+    prefer_huge_pages_for(call.y, shape, D * H);
+    if (saved) prefer_huge_pages(call.saved, std::size_t(table.saved_size(call.cell, itemsize, shape)) * sizeof(Real));
     run_forward<Real>(call, weights, kernel);
   };
   if (itemsize == 4) run(float(), table.forward_float);
@@ -183,6 +193,7 @@ void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, In
     call.dx = sequence<Real>(dx, dx_time, dx_row);
     call.dh0 = at<Real>(dh0);
     call.dc0 = at<Real>(dc0);
+    prefer_huge_pages_for(call.dx, shape, I);
     run_backward<Real>(call, weights, dweights, kernel);
   };
   if (itemsize == 4) run(float(), table.backward_float);
@@ -250,9 +261,7 @@ class Stepper {
     Weights<const T> weights;
     read_weights(addresses, 1, &weights);
     const std::size_t size = std::size_t(pack_weights(cell_, I, H_, coded, weights, nullptr)) * sizeof(T);
-    const std::size_t bytes = (size + 63) / 64 * 64;
-    packed_.push_back({std::unique_ptr<void, Free>(std::aligned_alloc(64, bytes)), bytes});
-    if (!packed_.back().memory) throw std::bad_alloc();
+    packed_.push_back({std::unique_ptr<void, Free>(allocate(size)), size});
     pack_weights(cell_, I, H_, coded, weights, static_cast<T*>(packed_.back().memory.get()));
   }
 

@@ -88,7 +88,8 @@ struct PackedRows {
 };
 
 // The micro-kernel: block[i][j] += A[i][k] * panel[k][j] over k, the sums in registers.  Rows of the block are `stride`
-// vectors apart.
+// vectors apart.  Four k at a time, from an aligned address (CMakeLists.txt): where another program runs on the same core,
+// as on most virtual machines, what is decoded besides the multiplications counts.
 template <class T, int rows, int vectors, int stride>
 __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PointedRows<T> a, const T* panel) {
   Vec<T> sums[rows][vectors];
@@ -97,6 +98,7 @@ __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PointedR
   for (int i = 0; i < rows; i++) row[i] = a.row[i] + a.k;
 #pragma GCC unroll 32
   for (int i = 0; i < rows * vectors; i++) sums[i / vectors][i % vectors] = block[i / vectors * stride + i % vectors];
+#pragma GCC unroll 4
   for (Index k = 0; k < K; k++, panel += vectors * lanes<T>) {
     Vec<T> b[vectors];
 #pragma GCC unroll 8
@@ -118,6 +120,7 @@ __attribute__((noinline)) void multiply_exactly(Vec<T>* block, Index K, PackedRo
   const T* numbers = a.data;
 #pragma GCC unroll 32
   for (int i = 0; i < rows * vectors; i++) sums[i / vectors][i % vectors] = block[i / vectors * stride + i % vectors];
+#pragma GCC unroll 4
   for (Index k = 0; k < K; k++, panel += vectors * lanes<T>, numbers += rows) {
     Vec<T> b[vectors];
 #pragma GCC unroll 8
@@ -169,6 +172,7 @@ __attribute__((noinline)) void multiply_row(Vec<T>* block, Index K, const T* a, 
   const Index apart = width * lanes<T> * K;
 #pragma GCC unroll 32
   for (int i = 0; i < side * width; i++) sums[i / width][i % width] = block[i];
+#pragma GCC unroll 4
   for (Index k = 0; k < K; k++, panel += width * lanes<T>) {
     const Vec<T> factor = broadcast<T>(a[k]);
 #pragma GCC unroll 32

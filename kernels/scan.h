@@ -3,7 +3,7 @@
 // Work.  U x + b for all steps of a chunk is one product before its steps; inside a step only W h is left, and the
 // cell's formula runs on the sums of a block while they are in the first cache.  Backward, inside a step only delta W is left; the
 // gradients of W and U (sums over time of outer products, equations 6 and 8 of docs/bptt.md) and of x are one product
-// each a chunk.  A chunk is about `chunk_rows` rows, so that what it leaves for the next product is still in cache.
+// each a chunk.  A chunk is some hundred rows, so that what it leaves for the next product is still in cache.
 //
 // Threads.  A task takes some rows of the batch in one direction through all steps, and never meets the others until
 // the end, where the weight gradients of all tasks are added in their order: the same number of threads gives the same
@@ -19,23 +19,24 @@
 // gates of its units; units are padded to whole vectors with zero weights.  What a padded unit computes is not stored, and
 // its error terms are set to zero, for 0 times infinity is not.  Hp is H so padded.
 //
-// Memory, in scalars, besides the arguments, for R = max(n, 256) rows of a chunk (512 from H = 512 on), no more than
-// there are, and a = 2 for GRU, else 1, for each crew.  Rows of G Hp numbers are kept 64 bytes further apart where G Hp
-// is a multiple of 512 bytes.  A call: D G Hp (I + H) of packed weights.  A forward task of n rows: R G Hp, n Hp for c,
-// and 2 n Hp where a mask drops parts of h.  A backward task: (a R + n) G Hp for the error terms of a chunk, R (I + H)
-// for its packed inputs, 2 n Hp for what is carried, 4 R vectors for a panel, G Hp (H + I + a) for its share of the
-// gradients; the reverse direction T N I for its part of dx.  With codes for x there is no R G Hp and no R I.  `saved`
-// has room for D T N Hp numbers, Hp for 64-byte vectors, for each number that a unit saves: 0 for RNN, 4 for GRU, 5 for
-// LSTM.
+// Memory, in scalars, besides the arguments, for R = max(n, 256) rows of a chunk (512 from H = 512 on; forward fewer
+// where `rows_forward` says so), no more than there are, and a = 2 for GRU, else 1, for each crew.  Rows of G Hp numbers
+// are kept 64 bytes further apart where G Hp is a multiple of 512 bytes.  A call: D G Hp (I + H) of packed weights.  A
+// forward task of n rows: R G Hp, n Hp for c, and 2 n Hp where a mask drops parts of h.  A backward task: (a R + n) G Hp
+// for the error terms of a chunk, R (I + H) for its packed inputs, 2 n Hp for what is carried, 4 R vectors for a panel,
+// G Hp (H + I + a) for its share of the gradients; the reverse direction T N I for its part of dx.  With codes for x there
+// is no R G Hp and no R I.  From 1 MiB on it is whole pages of 2 MiB.  `saved` has room for D T N Hp numbers, Hp for
+// 64-byte vectors, for each number that a unit saves: 0 for RNN, 4 for GRU, 5 for LSTM.
 #pragma once
 #include "cells.h"
 #include "matmul.h"
+#include "memory.h"
 #include "threads.h"
 
 namespace elman {
 namespace {
 
-constexpr Index least_chunk_rows = 256;
+constexpr Index near_sums = 256 << 10;  // bytes
 
 // Hands out pieces of one block of memory.  A plan is run twice: first over no memory, to learn the size.
 class Arena {
@@ -224,16 +225,23 @@ inline TaskRows deal_rows(const Division& division, int group, const Shape& s, c
   return mine;
 }
 
-// The most rows of a chunk, which has one step at least, and how many whole steps they are.
-inline Index chunk_rows(Index n, Index H) {
-  const Index rows = H >= 512 ? 2 * least_chunk_rows : least_chunk_rows;
-  return n > rows ? n : rows;
+// How many rows a chunk has at least.  Backward, what it leaves is multiplied at once for the gradients of W and U: the
+// more, the better.  Forward, it leaves `gates` * H sums a row, which a near cache should hold, if that can be; but then
+// all of U is read again for every chunk, which costs less only from about I rows on.
+inline Index rows_backward(const Shape& s) { return s.H >= 512 ? 512 : 256; }
+
+inline Index rows_forward(const Shape& s, Index gates, Index itemsize) {
+  const Index row = gates * s.H * itemsize, near = near_sums / row, rows = near < s.I ? s.I : near;
+  return rows * row > 2 * near_sums || rows > rows_backward(s) ? rows_backward(s) : rows;
 }
 
-inline Index chunk_steps(Index n, Index H) { return chunk_rows(n, H) / (n > 0 ? n : 1); }
+// The most rows of a chunk, which has one step at least, and how many whole steps they are.
+inline Index chunk_rows(Index n, Index least) { return n > least ? n : least; }
 
-inline Index scratch_rows(Index n, const Shape& s) {
-  const Index all = n * s.T, chunk = chunk_rows(n, s.H);
+inline Index chunk_steps(Index n, Index least) { return chunk_rows(n, least) / (n > 0 ? n : 1); }
+
+inline Index scratch_rows(Index n, Index T, Index least) {
+  const Index all = n * T, chunk = chunk_rows(n, least);
   return all < chunk ? all : chunk;
 }
 

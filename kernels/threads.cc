@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -163,12 +162,6 @@ Shared& the_shared() {
   return *shared;
 }
 
-struct Scratch {
-  void* data = nullptr;
-  std::size_t size = 0;
-  ~Scratch() { std::free(data); }
-};
-
 }  // namespace
 
 Team::Team(int threads) {
@@ -235,18 +228,5 @@ static_assert(sizeof(Barrier) <= barrier_bytes && std::is_trivially_destructible
 Barrier* make_barrier(void* memory, int members) { return new (memory) Barrier(members); }
 
 void meet_at(Barrier* barrier) { barrier->meet(); }
-
-void* scratch(std::size_t bytes) {
-  thread_local Scratch own;
-  if (bytes > own.size) {
-    std::free(own.data);
-    own = {};
-    const std::size_t rounded = (bytes + 4095) / 4096 * 4096;
-    own.data = std::aligned_alloc(64, rounded);
-    if (!own.data) throw std::bad_alloc();
-    own.size = rounded;
-  }
-  return own.data;
-}
 
 }  // namespace elman

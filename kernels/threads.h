@@ -1,4 +1,4 @@
-// The threads that share a call's work, and scratch memory that outlives a call.
+// The threads that share a call's work.
 //
 // They are torch's own, those of its OpenMP runtime.  Its operators run on the same cores between ours, and after each
 // its threads spin for some milliseconds, in case another follows: threads of ours would share the cores with them, and
@@ -46,9 +46,5 @@ Barrier* make_barrier(void* memory, int members);
 
 // Returns when all members have called it.
 void meet_at(Barrier* barrier);
-
-// At least `bytes` bytes, aligned to 64, owned by the calling thread and valid until its next call.  It is kept and
-// grows: a training step then meets no page fault.
-void* scratch(std::size_t bytes);
 
 }  // namespace elman

@@ -6,8 +6,8 @@
 //
 // exp, tanh and sigmoid.  With n = round(x / ln 2) and r = x - n ln 2, |r| <= ln 2 / 2, exp(x) - 1 is
 // 2^n (r + r^2 q(r)) + (2^n - 1), where q interpolates (exp(r) - 1 - r) / r^2 at Chebyshev nodes (degree 4 for
-// float, 10 for double: relative error 2.5e-8 and 5.5e-19 before rounding).  tanh|x| = -m / (2 + m) with
-// m = exp(-2|x|) - 1, which cancels nowhere, so its error is relative: a few units in the last place over the whole
+// float, 10 for double: relative error 2.5e-8 and 5.5e-19 before rounding).  tanh|x| = m / (2 - m) with
+// m = 1 - exp(-2|x|), which cancels nowhere, so its error is relative: a few units in the last place over the whole
 // range.  sigmoid(x) = 1 / (1 + e) or e / (1 + e), e = exp(-|x|); below -88 (float) or -709 (double) it is 0.
 // NaN gives NaN; infinities give the limits.  benchmarks/activations.py measures all 2^32 floats.
 #pragma once
@@ -174,6 +174,27 @@ ELMAN_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
   else transpose<T>(rows, Numbers<0, 1>{});
 }
 
+// The larger of x and `least`; NaN stays NaN.
+ELMAN_INLINE Vec<float> at_least(Vec<float> x, Vec<float> least) {
+#if defined(__AVX512F__)
+  return Vec<float>(_mm512_max_ps(__m512(least), __m512(x)));  // of NaN and a number this is the second
+#elif defined(__AVX2__)
+  return Vec<float>(_mm256_max_ps(__m256(least), __m256(x)));
+#else
+  return x < least ? least : x;
+#endif
+}
+
+ELMAN_INLINE Vec<double> at_least(Vec<double> x, Vec<double> least) {
+#if defined(__AVX512F__)
+  return Vec<double>(_mm512_max_pd(__m512d(least), __m512d(x)));
+#elif defined(__AVX2__)
+  return Vec<double>(_mm256_max_pd(__m256d(least), __m256d(x)));
+#else
+  return x < least ? least : x;
+#endif
+}
+
 // The constants of exp for one floating type.
 template <class T>
 struct Exponential;
@@ -181,18 +202,18 @@ struct Exponential;
 template <>
 struct Exponential<float> {
   static constexpr float least = -88.f;  // exp is 0 from here: its power of two rounds to 2^-127, stored as zero
-  static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-  static constexpr float round = 12582912.f;  // 1.5 * 2^23: adding it leaves round(x) in the low bits
-  static constexpr std::int32_t bias = 127, mantissa = 23;
+  static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f, ln2 = 0.69314718f;
+  static constexpr float round = 12582912.f + 127.f;  // 1.5 * 2^23 + bias: adding it leaves round(x) + bias in the low bits
+  static constexpr std::int32_t mantissa = 23;
   static constexpr float q[] = {0.5f, 0.16666576845993976f, 0.0416665544376859f, 0.008363203f, 0.0013926213f};
 };
 
 template <>
 struct Exponential<double> {
   static constexpr double least = -709.1;
-  static constexpr double ln2_high = 6.93145751953125e-1, ln2_low = 1.42860682030941723212e-6;
-  static constexpr double round = 6755399441055744.;  // 1.5 * 2^52
-  static constexpr std::int64_t bias = 1023, mantissa = 52;
+  static constexpr double ln2_high = 6.93145751953125e-1, ln2_low = 1.42860682030941723212e-6, ln2 = 0.6931471805599453094;
+  static constexpr double round = 6755399441055744. + 1023.;  // 1.5 * 2^52 + bias
+  static constexpr std::int64_t mantissa = 52;
   static constexpr double q[] = {0.5, 0.16666666666666671008, 0.041666666666666669767, 0.0083333333333261120526,
                                  0.0013888888888883731828, 0.00019841269874901259234, 0.000024801587325605322782,
                                  2.7557255297969644392e-6, 2.7557273570102139673e-7, 2.5105259538448493419e-8,
@@ -205,21 +226,21 @@ struct ExpParts {
   Vec<T> power, fraction;
 };
 
-template <class T>
+// `relative`: to a few units in the last place however small the result; else to that of 1, with an instruction less.
+template <class T, bool relative>
 ELMAN_INLINE ExpParts<T> exp_parts(Vec<T> x) {
   using E = Exponential<T>;
-  const Vec<T> least = broadcast<T>(E::least), round = broadcast<T>(E::round);
-  x = x < least ? least : x;  // in this order NaN stays NaN
+  const Vec<T> round = broadcast<T>(E::round);
+  x = at_least(x, broadcast<T>(E::least));
   const Vec<T> shifted = fma(x, broadcast<T>(T(1.44269504088896340736)), round);
   const Vec<T> n = shifted - round;
-  Vec<T> r = fma(n, broadcast<T>(-E::ln2_high), x);
-  r = fma(n, broadcast<T>(-E::ln2_low), r);
+  Vec<T> r = fma(n, broadcast<T>(relative ? -E::ln2_high : -E::ln2), x);
+  if (relative) r = fma(n, broadcast<T>(-E::ln2_low), r);
   constexpr int degree = int(sizeof(E::q) / sizeof(T)) - 1;
   Vec<T> q = broadcast<T>(E::q[degree]);
 #pragma GCC unroll 16
   for (int i = degree - 1; i >= 0; i--) q = fma(q, r, broadcast<T>(E::q[i]));
-  // The bits of `shifted` are those of `round` plus n: moved up to the exponent they are 2^n.
-  const IntVec<T> exponent = (IntVec<T>(shifted) - IntVec<T>(round) + E::bias) << E::mantissa;
+  const IntVec<T> exponent = IntVec<T>(shifted) << E::mantissa;  // the low bits in the place of an exponent: 2^n
   return {Vec<T>(exponent), fma(r * r, q, r)};
 }
 
@@ -236,19 +257,19 @@ ELMAN_INLINE Vec<T> negative_magnitude(Vec<T> x) {
 
 template <class T>
 ELMAN_INLINE Vec<T> tanh(Vec<T> x) {
-  const Vec<T> one = broadcast<T>(1);
-  const auto [power, fraction] = exp_parts<T>(negative_magnitude<T>(x) * broadcast<T>(2));
-  const Vec<T> minus_one = fma(power, fraction, power - one);  // exp(-2|x|) - 1
-  const Vec<T> magnitude = minus_one / (minus_one + broadcast<T>(2));  // -tanh|x|
-  return Vec<T>((IntVec<T>(magnitude) & ~sign_bits<T>()) | (IntVec<T>(x) & sign_bits<T>()));
+  const Vec<T> down = negative_magnitude<T>(x);
+  const auto [power, fraction] = exp_parts<T, false>(down + down);
+  const Vec<T> rest = fma(-power, fraction, broadcast<T>(1) - power);  // 1 - exp(-2|x|)
+  const Vec<T> magnitude = rest / (broadcast<T>(2) - rest);
+  return Vec<T>(IntVec<T>(magnitude) | (IntVec<T>(x) & sign_bits<T>()));
 }
 
 template <class T>
 ELMAN_INLINE Vec<T> sigmoid(Vec<T> x) {
   const Vec<T> one = broadcast<T>(1);
-  const auto [power, fraction] = exp_parts<T>(negative_magnitude<T>(x));
+  const auto [power, fraction] = exp_parts<T, true>(negative_magnitude<T>(x));
   const Vec<T> e = fma(power, fraction, power);  // exp(-|x|)
-  return (x < zeros<T>() ? e : one) / (one + e);
+  return (IntVec<T>(x) < 0 ? e : one) / (one + e);  // by the sign bit, for which there is an instruction
 }
 
 template <class T>
