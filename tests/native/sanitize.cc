@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "../../kernels/dispatch.h"
+#include "../../kernels/memory.h"
 
 using namespace elman;
 
@@ -344,8 +345,7 @@ void check_step(Random& random, const Problem<T>& p, const Table& table) {
     if constexpr (sizeof(T) == 4) return table.pack_float(p.cell, s.I, s.H, coded, weights, to);
     else return table.pack_double(p.cell, s.I, s.H, coded, weights, to);
   };
-  const std::size_t bytes = (std::size_t(pack(nullptr)) * sizeof(T) + 63) / 64 * 64;
-  const std::unique_ptr<void, Free> packed(std::aligned_alloc(64, bytes));
+  const std::unique_ptr<void, Free> packed(allocate(std::size_t(pack(nullptr)) * sizeof(T)));
   pack(static_cast<T*>(packed.get()));
   const StepCall<T> step{p.cell, threads, s.N, s.I, s.H, coded ? nullptr : x.data(), coded ? codes.data() : nullptr,
                          static_cast<const T*>(packed.get()), h.data(), c.data(), h_step.data(), c_step.data()};
