@@ -298,6 +298,13 @@ void activate(int function, int itemsize, Index count, Address x, Address y) {
   else active_table().activate_double(function, count, at<const double>(x), at<double>(y));
 }
 
+void draw_mask(int itemsize, Index count, std::int64_t seed, int kept, double value, Address mask) {
+  if (kept < 0 || kept > 0xFFFF) throw std::invalid_argument("kept: expected 0 to 65535");
+  const auto bits = std::uint64_t(seed);
+  if (itemsize == 4) active_table().mask_float(count, bits, std::uint16_t(kept), float(value), at<float>(mask));
+  else active_table().mask_double(count, bits, std::uint16_t(kept), value, at<double>(mask));
+}
+
 template <class T>
 double multiply_adds(Index rounds) {
   alignas(64) T out[64 / sizeof(T)];
@@ -352,6 +359,8 @@ NB_MODULE(_kernels, m) {
       .def_prop_ro("bytes", &Stepper::bytes, "Memory of the packed weights.");
   m.def("activate", activate, nb::arg("function"), nb::arg("itemsize"), nb::arg("count"), nb::arg("x"), nb::arg("y"),
         "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");
+  m.def("draw_mask", draw_mask, nb::arg("itemsize"), nb::arg("count"), nb::arg("seed"), nb::arg("kept"),
+        nb::arg("value"), nb::arg("mask"), "Each number of the mask is `value` with probability kept / 65536, else 0.");
   m.def("fma_peak", fma_peak_of, nb::arg("threads"), nb::arg("itemsize") = 4,
         "Multiplications and additions, 10^9 a second, that so many threads do with nothing else in the way.");
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),

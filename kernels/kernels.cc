@@ -2,6 +2,7 @@
 // ELMAN_ISA_NAME.  All else here has internal linkage, so that the linker can never give an old processor the copy of
 // an inline function that was compiled for a new one; tests/kernels/test_symbols.py reads the symbols.
 #include "backward.h"
+#include "masks.h"
 #include "peak.h"
 #include "step.h"
 
@@ -73,8 +74,8 @@ extern const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME);
 const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME) = {
     ELMAN_TEXT(ELMAN_ISA_NAME), forward_any<float>, forward_any<double>, backward_any<float>,
     backward_any<double>,       saved_size,         pack_any<float>,     pack_any<double>,    step_any<float>,
-    step_any<double>,           activate<float>,    activate<double>,    multiply_adds<float>,
-    multiply_adds<double>,
+    step_any<double>,           draw_mask<float>,   draw_mask<double>,   activate<float>,
+    activate<double>,           multiply_adds<float>, multiply_adds<double>,
 };
 
 }  // namespace elman

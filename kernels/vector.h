@@ -176,19 +176,15 @@ ELMAN_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
 
 // The larger of x and `least`; NaN stays NaN.
 ELMAN_INLINE Vec<float> at_least(Vec<float> x, Vec<float> least) {
-#if defined(__AVX512F__)
-  return Vec<float>(_mm512_max_ps(__m512(least), __m512(x)));  // of NaN and a number this is the second
-#elif defined(__AVX2__)
-  return Vec<float>(_mm256_max_ps(__m256(least), __m256(x)));
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  return Vec<float>(_mm256_max_ps(__m256(least), __m256(x)));  // of NaN and a number this is the second
 #else
   return x < least ? least : x;
 #endif
 }
 
 ELMAN_INLINE Vec<double> at_least(Vec<double> x, Vec<double> least) {
-#if defined(__AVX512F__)
-  return Vec<double>(_mm512_max_pd(__m512d(least), __m512d(x)));
-#elif defined(__AVX2__)
+#if defined(__AVX2__) && !defined(__AVX512F__)
   return Vec<double>(_mm256_max_pd(__m256d(least), __m256d(x)));
 #else
   return x < least ? least : x;

@@ -398,6 +398,10 @@ void check_activations(Random& random) {
       for (Index i = 0; i < count; i++)
         if (y.data()[i] != std::max(x.data()[i], 0.f) || v.data()[i] != std::max(u.data()[i], 0.))
           fail("relu is wrong", table->isa);
+      table->mask_float(count, std::uint64_t(count), 1 << 15, 2, y.data());
+      table->mask_double(count, std::uint64_t(count), 1 << 15, 2, v.data());
+      for (Index i = 0; i < count; i++)
+        if (y.data()[i] != float(v.data()[i])) fail("masks differ", table->isa);
     }
 }
 

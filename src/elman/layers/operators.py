@@ -335,3 +335,13 @@ def _to_be_transformed(*cotangents: Tensor | None) -> bool:
 
 def _is_batched(cotangent: Tensor | None) -> bool:
     return cotangent is not None and bool(torch._C._functorch.is_legacy_batchedtensor(cotangent))
+
+
+def draws_natively(mask: Tensor) -> bool:
+    """Whether `draw_mask` can fill this mask, which is contiguous, and nobody would miss the operators of torch."""
+    return not MISSING and mask.dtype in DTYPES and mask.is_cpu and _unwatched(mask)
+
+
+def draw_mask(mask: Tensor, seed: int, kept: int, value: float) -> None:
+    """Fill a contiguous mask with `value`, each number with probability kept / 65536, and with 0 elsewhere."""
+    _kernels.draw_mask(mask.itemsize, mask.numel(), seed, kept, value, mask.data_ptr())

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from elman.layers.cells import RecurrentCell
+from elman.layers.operators import draw_mask, draws_natively
 from elman.layers.recurrent import RecurrentLayer
 
 Layer = TypeVar("Layer", RecurrentLayer, RecurrentCell)
@@ -57,7 +58,7 @@ def locked_mask(
     _check_probability(p)
     mask = torch.empty(tuple(shape), dtype=dtype, device=device)
     kept = max(1, round((1 - p) * _VALUES))  # so many of the values of 16 bits keep a number
-    return mask.fill_(1) if kept == _VALUES else _true_for(kept, mask, generator).mul_(_VALUES / kept)
+    return mask.fill_(1) if kept == _VALUES else _drawn(mask, kept, _VALUES / kept, generator)
 
 
 def zoneout_mask(
@@ -99,7 +100,7 @@ def zoneout_mask(
     """
     _check_probability(p)
     mask = torch.empty(tuple(shape), dtype=dtype, device=device)
-    return _true_for(min(round(p * _VALUES), _VALUES - 1), mask, generator) if training else mask.fill_(p)
+    return _drawn(mask, min(round(p * _VALUES), _VALUES - 1), 1.0, generator) if training else mask.fill_(p)
 
 
 class LockedDropout(nn.Module):
@@ -243,17 +244,21 @@ class _WeightDrop(nn.Module):
         return f"{self.p}"
 
 
-def _true_for(values: int, out: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Fill `out` with 1 where 16 random bits have one of `values` (below 2¹⁶) values, and 0 elsewhere.
+def _drawn(mask: Tensor, kept: int, value: float, generator: torch.Generator | None) -> Tensor:
+    """Fill a mask with `value` where 16 random bits have one of `kept` (below 2¹⁶) values, and with 0 elsewhere.
 
-    Four numbers a draw of 64 bits: for the weights of a large layer `Tensor.bernoulli_` would take a tenth of a step.
+    Natively from one seed of torch's where that can be, on the CPU: `Tensor.bernoulli_` would take a tenth of a step
+    for the weights of a large layer, and each of torch's operators some time even for the mask of a small one.
     """
-    if torch.compiler.is_compiling():  # which knows no random_
-        return (torch.rand(out.shape, generator=generator, device=out.device) < values / _VALUES).to(out.dtype)
-    number = out.numel()
-    words = torch.empty(math.ceil(number / 4), dtype=torch.int64, device=out.device)
-    bits = words.random_(-(2**63), None, generator=generator).view(torch.int16)[:number]
-    return torch.lt(bits.view(out.shape), values - _VALUES // 2, out=out)
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # which know no random_
+        return (torch.rand(mask.shape, generator=generator, device=mask.device) < kept / _VALUES).to(mask.dtype) * value
+    if draws_natively(mask):
+        seed = torch.empty((), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+        draw_mask(mask, int(seed), kept, value)
+        return mask
+    words = torch.empty(math.ceil(mask.numel() / 4), dtype=torch.int64, device=mask.device)
+    bits = words.random_(-(2**63), None, generator=generator).view(torch.int16)[: mask.numel()]
+    return torch.lt(bits.view(mask.shape), kept - _VALUES // 2, out=mask).mul_(value)
 
 
 def _recurrent_weights(layer: nn.Module) -> list[str]:

@@ -1,0 +1,68 @@
+"""Masks of dropout are the bits of SplitMix64, computed here in NumPy, whichever instruction set draws them."""
+
+import numpy as np
+import pytest
+import torch
+
+from elman import _kernels
+from elman.layers import locked_mask, zoneout_mask
+
+COUNTS = [0, 1, 3, 4, 255, 256, 257, 1000]
+FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+def split_mix(seed: int, words: int) -> np.ndarray:
+    """The first words of SplitMix64 (Steele, Lea and Flood, 2014) as 16 bits each."""
+    count = np.arange(1, words + 1, dtype=np.uint64)
+    z = np.uint64(seed % 2**64) + count * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (z ^ (z >> np.uint64(31))).astype("<u8").view("<u2")
+
+
+def test_the_generator_is_the_published_one() -> None:
+    first = split_mix(1234567, 1).view("<u8")[0]  # https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64
+    assert first == 6457827717110365317
+
+
+@pytest.mark.parametrize("isa", _kernels.isas())
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_mask_is_what_the_bits_say(isa: str, dtype: torch.dtype, count: int) -> None:
+    seed, kept, value = -(2**63) + 12345, 40_000, 65_536 / 40_000
+    expected = np.where(split_mix(seed, count // 4 + 1)[:count] < kept, value, 0).astype(FLOATS[dtype])
+    room = torch.full((count + 1,), -1.0, dtype=dtype)
+    active = _kernels.active_isa()
+    _kernels.set_isa(isa)
+    try:
+        _kernels.draw_mask(dtype.itemsize, count, seed, kept, value, room.data_ptr())
+    finally:
+        _kernels.set_isa(active)
+    np.testing.assert_array_equal(room[:count].numpy(), expected)
+    assert room[count] == -1  # nothing is written behind the mask
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_the_layers_draw_so_from_one_number_of_the_generator(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(7)
+    seed = int(torch.empty((), dtype=torch.int64).random_(-(2**63), None, generator=generator))
+    bits = split_mix(seed, 100)
+    again = torch.Generator().manual_seed(7)
+    mask = locked_mask((1, 20, 20), 0.75, generator=again, dtype=dtype)
+    np.testing.assert_array_equal(mask.flatten().numpy(), np.where(bits < 2**14, FLOATS[dtype](4), 0))
+    assert torch.equal(generator.get_state(), again.get_state())
+    states = zoneout_mask((2, 10, 20), 0.25, generator=torch.Generator().manual_seed(7), dtype=dtype)
+    np.testing.assert_array_equal(states.flatten().numpy(), (bits < 2**14).astype(FLOATS[dtype]))
+
+
+@pytest.mark.parametrize("kept", [-1, 65_536])
+def test_what_16_bits_cannot_say_is_refused(kept: int) -> None:
+    with pytest.raises(ValueError, match="kept: expected 0 to 65535"):
+        _kernels.draw_mask(4, 0, 0, kept, 1.0, 0)
+
+
+def test_under_vmap_every_call_has_a_mask_of_its_own() -> None:
+    masks = torch.func.vmap(lambda _: locked_mask((1000,), 0.5), randomness="different")(torch.zeros(3))
+    assert masks.shape == (3, 1000)
+    assert masks.unique().tolist() == [0, 2]
+    assert not torch.equal(masks[0], masks[1])
