@@ -42,7 +42,7 @@ Sequence<T> sequence(Address data, Index time, Index row) {
   return {at<T>(data), time, row};
 }
 
-// Fresh memory of a sequence [T, N, width], or of `count` numbers, that a kernel is about to write.
+// Fresh memory of a sequence [T, N, width] that a kernel is about to write.
 template <class T>
 void prefer_huge_pages_for(const Sequence<T>& to, const Shape& s, Index width) {
   if (to.data && s.T > 0 && s.N > 0)

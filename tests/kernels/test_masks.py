@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from elman import _kernels
 from elman.layers import locked_mask, zoneout_mask
@@ -59,6 +60,18 @@ def test_the_layers_draw_so_from_one_number_of_the_generator(dtype: torch.dtype)
 def test_what_16_bits_cannot_say_is_refused(kept: int) -> None:
     with pytest.raises(ValueError, match="kept: expected 0 to 65535"):
         _kernels.draw_mask(4, 0, 0, kept, 1.0, 0)
+
+
+def test_a_profiler_changes_no_number() -> None:
+    plain = locked_mask((1, 5, 7), 0.5, generator=torch.Generator().manual_seed(7))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]):
+        profiled = locked_mask((1, 5, 7), 0.5, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(plain, profiled)
+
+
+def test_without_numbers_there_is_a_mask_all_the_same() -> None:
+    with FakeTensorMode():
+        assert locked_mask((1, 5, 7), 0.5).shape == (1, 5, 7)
 
 
 def test_under_vmap_every_call_has_a_mask_of_its_own() -> None:

@@ -338,8 +338,9 @@ def _is_batched(cotangent: Tensor | None) -> bool:
 
 
 def draws_natively(mask: Tensor) -> bool:
-    """Whether `draw_mask` can fill this mask, which is contiguous, and nobody would miss the operators of torch."""
-    return not MISSING and mask.dtype in DTYPES and mask.is_cpu and _unwatched(mask)
+    """Whether `draw_mask` can fill this contiguous mask: on the CPU, and not where a tracer must see it drawn."""
+    watched = torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state()
+    return not MISSING and mask.dtype in DTYPES and mask.is_cpu and not watched
 
 
 def draw_mask(mask: Tensor, seed: int, kept: int, value: float) -> None:
