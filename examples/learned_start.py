@@ -17,12 +17,12 @@ def main() -> None:
     curves = torch.stack([time.sin(), (2 * time).cos()], dim=1).unsqueeze(-1)  # (T, 2, 1)
     nothing = torch.zeros(STEPS, 2, 1)
 
-    rnn, readout = elman.RNN(input_size=1, hidden_size=HIDDEN), nn.Linear(HIDDEN, 1)
+    gru, readout = elman.GRU(input_size=1, hidden_size=HIDDEN), nn.Linear(HIDDEN, 1)
     start = nn.Parameter(0.1 * torch.randn(1, 2, HIDDEN))  # (L, N, H): one row a curve
-    parameters = [*rnn.parameters(), *readout.parameters(), start]
+    parameters = [*gru.parameters(), *readout.parameters(), start]
     optimiser = torch.optim.AdamW(parameters, lr=0.01)
     for step in range(801):
-        output, _ = rnn(nothing, start)
+        output, _ = gru(nothing, start)
         loss = nn.functional.mse_loss(readout(output), curves)
         optimiser.zero_grad()
         loss.backward()
