@@ -300,6 +300,7 @@ void activate(int function, int itemsize, Index count, Address x, Address y) {
 
 void draw_mask(int itemsize, Index count, std::int64_t seed, int kept, double value, Address mask) {
   if (kept < 0 || kept > 0xFFFF) throw std::invalid_argument("kept: expected 0 to 65535");
+  nb::gil_scoped_release release;
   const auto bits = std::uint64_t(seed);
   if (itemsize == 4) active_table().mask_float(count, bits, std::uint16_t(kept), float(value), at<float>(mask));
   else active_table().mask_double(count, bits, std::uint16_t(kept), value, at<double>(mask));

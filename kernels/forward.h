@@ -50,14 +50,14 @@ struct ForwardPlan {
 
   bool coded() const { return call.codes.data != nullptr; }
   bool masked() const { return call.mask.data != nullptr; }
+  Index chunk() const { return rows_forward(call.shape, C::gates, sizeof(T)); }
 
   void place(Arena& arena) {
     for (int d = 0; d < division.directions; d++) weights[d] = place_weights(at, coded(), arena);
     ForwardScratch<T>* all = arena.take<ForwardScratch<T>>(division.tasks());
     tasks = all;
     const Index n = (call.shape.N + division.groups - 1) / division.groups;
-    const Index chunk = rows_forward(call.shape, C::gates, sizeof(T));
-    const Index R = scratch_rows(n, call.shape.T, chunk);
+    const Index R = scratch_rows(n, call.shape.T, chunk());
     for (int i = 0; i < division.tasks();) {
       T* net = coded() ? nullptr : arena.take<T>(R * at.stride);
       T* c = C::has_cell ? arena.take<T>(n * at.Hp) : nullptr;
@@ -228,7 +228,7 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
   }
   if (masked) mine.crew.meet();
 
-  const Index steps = chunk_steps(rows.n, rows_forward(shape, G, sizeof(T)));
+  const Index steps = chunk_steps(rows.n, plan.chunk());
   Index n = rows.n;
   for (Index begin = 0; begin < rows.steps; begin += steps) {
     const Index end = begin + steps < rows.steps ? begin + steps : rows.steps;

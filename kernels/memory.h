@@ -1,7 +1,7 @@
 // Memory of the kernels, and pages for what they write.
 //
-// Fresh memory costs a page fault for each 4 KiB that is written first: a third of a training step whose `saved` is
-// larger than what malloc keeps (32 MiB).  And where a page ends, the processor stops to read ahead.  Pages of 2 MiB,
+// Fresh memory costs a page fault for each 4 KiB that is written first, at every call if `saved` is larger than what
+// malloc keeps (32 MiB).  And where a page ends, the processor stops to read ahead.  Pages of 2 MiB,
 // which Linux gives to who asks for them, have a five-hundredth of both.
 //
 // No function stands in this header: kernels.cc is compiled for several instruction sets, and would bring a copy of it

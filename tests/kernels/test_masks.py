@@ -69,6 +69,12 @@ def test_a_profiler_changes_no_number() -> None:
     assert torch.equal(plain, profiled)
 
 
+def test_another_default_device_is_no_matter() -> None:
+    with torch.device("meta"):
+        mask = locked_mask((1, 5, 7), 0.5, generator=torch.Generator("cpu").manual_seed(7), device="cpu")
+    assert torch.equal(mask, locked_mask((1, 5, 7), 0.5, generator=torch.Generator().manual_seed(7)))
+
+
 def test_without_numbers_there_is_a_mask_all_the_same() -> None:
     with FakeTensorMode():
         assert locked_mask((1, 5, 7), 0.5).shape == (1, 5, 7)

@@ -39,7 +39,7 @@ def locked_mask(
     shape : sequence of int
         (1, N, H) for an output (T, N, H).
     p : float in [0, 1)
-        Rounded to a multiple of 2⁻¹⁶, which makes the draw several times faster; the mean is 1 exactly.
+        Rounded to a multiple of 2⁻¹⁶, which makes large draws several times faster; the mean is 1 exactly.
     generator, dtype, device
         As in torch.rand.
 
@@ -253,7 +253,7 @@ def _drawn(mask: Tensor, kept: int, value: float, generator: torch.Generator | N
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # which know no random_
         return (torch.rand(mask.shape, generator=generator, device=mask.device) < kept / _VALUES).to(mask.dtype) * value
     if draws_natively(mask):
-        seed = torch.empty((), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+        seed = torch.empty((), dtype=torch.int64, device=mask.device).random_(-(2**63), None, generator=generator)
         draw_mask(mask, int(seed), kept, value)
         return mask
     words = torch.empty(math.ceil(mask.numel() / 4), dtype=torch.int64, device=mask.device)
