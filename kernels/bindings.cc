@@ -298,12 +298,34 @@ void activate(int function, int itemsize, Index count, Address x, Address y) {
   else active_table().activate_double(function, count, at<const double>(x), at<double>(y));
 }
 
-void draw_mask(int itemsize, Index count, std::int64_t seed, int kept, double value, Address mask) {
+// A mask of `count` numbers, drawn in `tasks` parts.
+struct Dropout {
+  int itemsize, tasks;
+  Index count;
+  std::uint64_t seed;
+  std::uint16_t kept;
+  double value;
+  Address x, y;
+
+  void part(int task) const {
+    constexpr Index block = 1024;
+    const Index blocks = (count + block - 1) / block;
+    const Index begin = blocks * task / tasks * block, end = std::min(count, blocks * (task + 1) / tasks * block);
+    const Address from = x ? x + Address(begin * itemsize) : 0, to = y + Address(begin * itemsize);
+    if (itemsize == 4)
+      active_table().drop_float(begin, end, seed, kept, float(value), at<const float>(from), at<float>(to));
+    else
+      active_table().drop_double(begin, end, seed, kept, value, at<const double>(from), at<double>(to));
+  }
+};
+
+void drop(int itemsize, int threads, Index count, std::int64_t seed, int kept, double value, Address x, Address y) {
   if (kept < 0 || kept > 0xFFFF) throw std::invalid_argument("kept: expected 0 to 65535");
   nb::gil_scoped_release release;
-  const auto bits = std::uint64_t(seed);
-  if (itemsize == 4) active_table().mask_float(count, bits, std::uint16_t(kept), float(value), at<float>(mask));
-  else active_table().mask_double(count, bits, std::uint16_t(kept), value, at<double>(mask));
+  constexpr Index worth_a_thread = 8192;
+  const Team team(int(std::clamp<Index>(count / worth_a_thread, 1, threads)));
+  Dropout dropout{itemsize, team.threads(), count, std::uint64_t(seed), std::uint16_t(kept), value, x, y};
+  team.run(dropout.tasks, [](void* context, int task) { static_cast<Dropout*>(context)->part(task); }, &dropout);
 }
 
 template <class T>
@@ -360,8 +382,9 @@ NB_MODULE(_kernels, m) {
       .def_prop_ro("bytes", &Stepper::bytes, "Memory of the packed weights.");
   m.def("activate", activate, nb::arg("function"), nb::arg("itemsize"), nb::arg("count"), nb::arg("x"), nb::arg("y"),
         "y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it.");
-  m.def("draw_mask", draw_mask, nb::arg("itemsize"), nb::arg("count"), nb::arg("seed"), nb::arg("kept"),
-        nb::arg("value"), nb::arg("mask"), "Each number of the mask is `value` with probability kept / 65536, else 0.");
+  m.def("drop", drop, nb::arg("itemsize"), nb::arg("threads"), nb::arg("count"), nb::arg("seed"), nb::arg("kept"),
+        nb::arg("value"), nb::arg("x"), nb::arg("y"),
+        "y = x times a mask, each of its numbers `value` with probability kept / 65536, else 0.");
   m.def("fma_peak", fma_peak_of, nb::arg("threads"), nb::arg("itemsize") = 4,
         "Multiplications and additions, 10^9 a second, that so many threads do with nothing else in the way.");
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),

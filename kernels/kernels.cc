@@ -74,7 +74,7 @@ extern const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME);
 const Table ELMAN_JOIN(table_, ELMAN_ISA_NAME) = {
     ELMAN_TEXT(ELMAN_ISA_NAME), forward_any<float>, forward_any<double>, backward_any<float>,
     backward_any<double>,       saved_size,         pack_any<float>,     pack_any<double>,    step_any<float>,
-    step_any<double>,           draw_mask<float>,   draw_mask<double>,   activate<float>,
+    step_any<double>,           drop<float>,        drop<double>,        activate<float>,
     activate<double>,           multiply_adds<float>, multiply_adds<double>,
 };
 

@@ -124,9 +124,10 @@ struct Table {
   Index (*pack_double)(CellKind, Index I, Index H, bool coded, const Weights<const double>&, double* packed);
   void (*step_float)(const StepCall<float>&);
   void (*step_double)(const StepCall<double>&);
-  // mask[i] = value with probability kept / 65536, else 0; the same seed gives the same mask.
-  void (*mask_float)(Index count, std::uint64_t seed, std::uint16_t kept, float value, float* mask);
-  void (*mask_double)(Index count, std::uint64_t seed, std::uint16_t kept, double value, double* mask);
+  // y[i] = x[i] times number `begin` + i of a mask, each `value` with probability kept / 65536, else 0; x null: the mask.
+  void (*drop_float)(Index begin, Index end, std::uint64_t seed, std::uint16_t kept, float value, const float* x, float* y);
+  void (*drop_double)(Index begin, Index end, std::uint64_t seed, std::uint16_t kept, double value, const double* x,
+                      double* y);
   // function 0 tanh, 1 sigmoid, 2 relu: what the cells use, for tests and benchmarks.
   void (*activate_float)(int function, Index count, const float* x, float* y);
   void (*activate_double)(int function, Index count, const double* x, double* y);

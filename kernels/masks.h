@@ -18,17 +18,19 @@ inline std::uint64_t random_word(std::uint64_t seed, std::uint64_t i) {
   return z ^ (z >> 31);
 }
 
-// mask[i] = `value` with probability kept / 65536, else 0.
+// y[i] = x[i] times number `begin` + i of the mask, 0 <= i < end - begin, which is `value` with probability kept / 65536,
+// else 0; without x (null) the numbers themselves.  `begin` is a multiple of 4.
 template <class T>
-void draw_mask(Index count, std::uint64_t seed, std::uint16_t kept, T value, T* mask) {
-  constexpr Index per_word = 4;
+void drop(Index begin, Index end, std::uint64_t seed, std::uint16_t kept, T value, const T* x, T* y) {
+  constexpr Index per_word = 4, block = 64 * per_word;
   std::uint64_t words[64];
-  std::uint16_t bits[64 * per_word];
-  for (Index begin = 0; begin < count; begin += 64 * per_word) {
+  std::uint16_t bits[block];
+  for (; begin < end; begin += block, y += block, x = x ? x + block : x) {
     for (Index i = 0; i < 64; i++) words[i] = random_word(seed, std::uint64_t(begin / per_word + i));
     std::memcpy(bits, words, sizeof(bits));
-    const Index left = count - begin, some = left < 64 * per_word ? left : 64 * per_word;
-    for (Index i = 0; i < some; i++) mask[begin + i] = bits[i] < kept ? value : T(0);
+    const Index some = end - begin < block ? end - begin : block;
+    if (x) for (Index i = 0; i < some; i++) y[i] = x[i] * (bits[i] < kept ? value : T(0));
+    else for (Index i = 0; i < some; i++) y[i] = bits[i] < kept ? value : T(0);
   }
 }
 

@@ -20,8 +20,11 @@ def saved_size(cell: int, itemsize: int, T: int, N: int, H: int, D: int) -> int:
 def activate(function: int, itemsize: int, count: int, x: int, y: int) -> None:
     """y = tanh (0), sigmoid (1) or relu (2) of x, as the cells compute it."""
 
-def draw_mask(itemsize: int, count: int, seed: int, kept: int, value: float, mask: int) -> None:
-    """Each number of the mask is `value` with probability kept / 65536, else 0; the same seed gives the same mask."""
+def drop(itemsize: int, threads: int, count: int, seed: int, kept: int, value: float, x: int, y: int) -> None:
+    """y = x times a mask, each of its numbers `value` with probability kept / 65536, else 0; without x the mask.
+
+    The same seed gives the same mask, whatever the threads and the instruction set.
+    """
 
 def fma_peak(threads: int, itemsize: int = 4) -> float:
     """Multiplications and additions, 10⁹ a second, that so many threads do with nothing else in the way."""

@@ -36,11 +36,29 @@ def test_a_mask_is_what_the_bits_say(isa: str, dtype: torch.dtype, count: int) -
     active = _kernels.active_isa()
     _kernels.set_isa(isa)
     try:
-        _kernels.draw_mask(dtype.itemsize, count, seed, kept, value, room.data_ptr())
+        _kernels.drop(dtype.itemsize, 1, count, seed, kept, value, 0, room.data_ptr())
     finally:
         _kernels.set_isa(active)
     np.testing.assert_array_equal(room[:count].numpy(), expected)
     assert room[count] == -1  # nothing is written behind the mask
+
+
+@pytest.mark.parametrize("isa", _kernels.isas())
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("count", [5, 1024, 100_003])
+def test_threads_share_the_work_and_change_no_number(isa: str, dtype: torch.dtype, count: int) -> None:
+    x, room = torch.randn(count, dtype=dtype), torch.full((count + 1,), -1.0, dtype=dtype)
+    kept = 20_000
+    mask = np.where(split_mix(99, count // 4 + 1)[:count] < kept, 65_536 / kept, 0).astype(FLOATS[dtype])
+    active = _kernels.active_isa()
+    _kernels.set_isa(isa)
+    try:
+        for threads in (1, 2, 3):
+            _kernels.drop(dtype.itemsize, threads, count, 99, kept, 65_536 / kept, x.data_ptr(), room.data_ptr())
+            np.testing.assert_array_equal(room[:count].numpy(), x.numpy() * mask)
+            assert room[count] == -1
+    finally:
+        _kernels.set_isa(active)
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
@@ -59,7 +77,7 @@ def test_the_layers_draw_so_from_one_number_of_the_generator(dtype: torch.dtype)
 @pytest.mark.parametrize("kept", [-1, 65_536])
 def test_what_16_bits_cannot_say_is_refused(kept: int) -> None:
     with pytest.raises(ValueError, match="kept: expected 0 to 65535"):
-        _kernels.draw_mask(4, 0, 0, kept, 1.0, 0)
+        _kernels.drop(4, 1, 0, 0, kept, 1.0, 0, 0)
 
 
 def test_a_profiler_changes_no_number() -> None:

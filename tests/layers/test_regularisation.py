@@ -136,6 +136,33 @@ def test_gradients_of_dropped_weights_are_those_of_autograd_on_plain_operators(c
     close(loss(lambda x, weights: functional.lstm(x, None, [weights])), loss(by_reference), "gradient")
 
 
+def test_gradients_of_dropped_weights_may_be_batched_and_differentiated() -> None:
+    """The mask stands nowhere between the passes: every kind of backward pass draws it again from its seed."""
+    cell = weight_dropped(elman.RNNCell(3, 17).double(), 0.5, generator=seeded())
+    raw = cell.parametrizations.weight_hh.original
+    dropped = cell.weight_hh
+    mask = locked_mask(raw.shape, 0.5, generator=seeded(), dtype=torch.float64)
+    directions = torch.randn(4, 17, 17, dtype=torch.float64)
+    (rows,) = torch.autograd.grad(dropped, raw, directions, retain_graph=True, is_grads_batched=True)
+    assert torch.equal(rows, directions * mask)
+    (first,) = torch.autograd.grad((dropped**3).sum(), raw, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), raw)
+    torch.testing.assert_close(second, 6 * raw * mask**3)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_weights_that_do_not_lie_row_after_row_are_dropped_too(turned) -> None:
+    layer = elman.GRU(3, 17)
+    if turned:
+        layer.weight_hh_l0.data = layer.weight_hh_l0.data.T.contiguous().T
+    weight_dropped(layer, 0.5)
+    raw, dropped = layer.parametrizations.weight_hh_l0.original, layer.weight_hh_l0
+    kept = dropped != 0
+    assert torch.equal(dropped[kept], 2 * raw[kept])
+    (gradient,) = torch.autograd.grad(dropped.sum(), raw)
+    assert torch.equal(gradient, 2.0 * kept)
+
+
 def test_every_call_drops_other_weights_and_the_same_generator_the_same() -> None:
     x = Problem().input()
     layer = weight_dropped(Problem().module(), 0.5, generator=seeded())

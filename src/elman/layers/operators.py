@@ -337,12 +337,27 @@ def _is_batched(cotangent: Tensor | None) -> bool:
     return cotangent is not None and bool(torch._C._functorch.is_legacy_batchedtensor(cotangent))
 
 
-def draws_natively(mask: Tensor) -> bool:
-    """Whether `draw_mask` can fill this contiguous mask: on the CPU, and not where a tracer must see it drawn."""
-    watched = torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state()
-    return not MISSING and mask.dtype in DTYPES and mask.is_cpu and not watched
+def draws_natively(x: Tensor) -> bool:
+    """Whether `drop` and `draw_mask` can run: on the CPU, and where no tracer or transform must see the numbers."""
+    watched = (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._get_tracing_state()
+        or _is_batched(x)
+    )
+    return not (MISSING or watched) and x.dtype in DTYPES and x.is_cpu and x.is_contiguous()
 
 
 def draw_mask(mask: Tensor, seed: int, kept: int, value: float) -> None:
-    """Fill a contiguous mask with `value`, each number with probability kept / 65536, and with 0 elsewhere."""
-    _kernels.draw_mask(mask.itemsize, mask.numel(), seed, kept, value, mask.data_ptr())
+    """Fill a mask with `value`, each number with probability kept / 65536, and with 0 elsewhere."""
+    threads = torch.get_num_threads()
+    _kernels.drop(mask.itemsize, threads, mask.numel(), seed, kept, value, 0, mask.data_ptr())
+
+
+def drop(x: Tensor, seed: int, kept: int, value: float) -> Tensor:
+    """x times the mask that `draw_mask` would draw, which is not kept: nothing but the seed is needed to repeat it."""
+    y = torch.empty_like(x)
+    threads = torch.get_num_threads()
+    _kernels.drop(x.itemsize, threads, x.numel(), seed, kept, value, x.data_ptr(), y.data_ptr())
+    return y

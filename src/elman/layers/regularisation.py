@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from elman.layers.cells import RecurrentCell
-from elman.layers.operators import draw_mask, draws_natively
+from elman.layers.operators import PLAIN, draw_mask, draws_natively, drop
 from elman.layers.recurrent import RecurrentLayer
 
 Layer = TypeVar("Layer", RecurrentLayer, RecurrentCell)
@@ -57,7 +57,7 @@ def locked_mask(
     """
     _check_probability(p)
     mask = torch.empty(tuple(shape), dtype=dtype, device=device)
-    kept = max(1, round((1 - p) * _VALUES))  # so many of the values of 16 bits keep a number
+    kept = _values_kept(p)
     return mask.fill_(1) if kept == _VALUES else _drawn(mask, kept, _VALUES / kept, generator)
 
 
@@ -233,6 +233,10 @@ class _WeightDrop(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return weight
+        kept = _values_kept(self.p)
+        if kept < _VALUES and type(weight) in PLAIN and draws_natively(weight):
+            dropped: Tensor = _Dropped.apply(weight, _seed(self.generator), kept)  # type: ignore[no-untyped-call]
+            return dropped
         return weight * locked_mask(
             weight.shape, self.p, generator=self.generator, dtype=weight.dtype, device=weight.device
         )
@@ -244,18 +248,45 @@ class _WeightDrop(nn.Module):
         return f"{self.p}"
 
 
+class _Dropped(torch.autograd.Function):
+    """A weight times its mask, which is drawn again for the gradient and never stands in memory."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, seed: int, kept: int) -> Tensor:
+        ctx.mask = seed, kept
+        return drop(weight, seed, kept, _VALUES / kept)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        seed, kept = ctx.mask
+        if not torch.is_grad_enabled() and type(gradient) is Tensor and draws_natively(gradient):
+            return drop(gradient, seed, kept, _VALUES / kept), None, None
+        mask = torch.empty(gradient.shape, dtype=gradient.dtype, device="cpu")
+        draw_mask(mask, seed, kept, _VALUES / kept)
+        return gradient * mask, None, None  # as an operator: it may be differentiated again, or many at once
+
+
+def _values_kept(p: float) -> int:
+    """How many of the values of 16 bits keep a number."""
+    return max(1, round((1 - p) * _VALUES))
+
+
+def _seed(generator: torch.Generator | None) -> int:
+    """One number of torch's generator for a whole mask."""
+    return int(torch.empty((), dtype=torch.int64, device="cpu").random_(-(2**63), None, generator=generator))
+
+
 def _drawn(mask: Tensor, kept: int, value: float, generator: torch.Generator | None) -> Tensor:
     """Fill a mask with `value` where 16 random bits have one of `kept` (below 2¹⁶) values, and with 0 elsewhere.
 
     Natively from one seed of torch's where that can be, on the CPU: `Tensor.bernoulli_` would take a tenth of a step
     for the weights of a large layer, and each of torch's operators some time even for the mask of a small one.
     """
+    if draws_natively(mask):
+        draw_mask(mask, _seed(generator), kept, value)
+        return mask
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # which know no random_
         return (torch.rand(mask.shape, generator=generator, device=mask.device) < kept / _VALUES).to(mask.dtype) * value
-    if draws_natively(mask):
-        seed = torch.empty((), dtype=torch.int64, device=mask.device).random_(-(2**63), None, generator=generator)
-        draw_mask(mask, int(seed), kept, value)
-        return mask
     words = torch.empty(math.ceil(mask.numel() / 4), dtype=torch.int64, device=mask.device)
     bits = words.random_(-(2**63), None, generator=generator).view(torch.int16)[: mask.numel()]
     return torch.lt(bits.view(mask.shape), kept - _VALUES // 2, out=mask).mul_(value)
