@@ -13,6 +13,7 @@ struct BackwardStep {
   const T *const *h, *const *before, *const *save;
   const T *const *keep_h, *const *keep_c;  // rows of zoneout, or null
   const T* const* mask;   // rows of the recurrent mask, or null
+  const T* const* output_mask;  // rows of what dy is multiplied by, or null
   T *dh, *dc;             // [n, Hp]
   T *delta, *delta_in;    // [n, stride]
   bool odd;               // as in ForwardStep
@@ -27,11 +28,13 @@ struct BackwardStep {
     if (keep_c) ask_for<false>(keep_c[row] + unit, count);
   }
 
+  // The step without its first i rows.
   ELMAN_INLINE BackwardStep from(Index i, Index Hp, Index stride) const {
     const auto rows = [i](const T* const* from) { return from ? from + i : nullptr; };
-    return {later + i,         rows(dy),    h + i,                    before + i,         save + i,
-            rows(keep_h),      rows(keep_c), rows(mask), dh + i * Hp, dc ? dc + i * Hp : nullptr,
-            delta + i * stride, delta_in + i * stride, odd};
+    return {.later = later + i, .dy = rows(dy), .h = h + i, .before = before + i, .save = save + i,
+            .keep_h = rows(keep_h), .keep_c = rows(keep_c), .mask = rows(mask), .output_mask = rows(output_mask),
+            .dh = dh + i * Hp, .dc = dc ? dc + i * Hp : nullptr, .delta = delta + i * stride,
+            .delta_in = delta_in + i * stride, .odd = odd};
   }
 };
 
@@ -47,6 +50,7 @@ void backward_rows(const Layout<C, T>& at, const T* hh, Columns units, Index n, 
     strips(n, most, [&](Index begin, int rows) {
       const auto beside_w = [&](Index row, Index u) ELMAN_LAMBDA {
         Vec<T> sum = step.dy ? load_part(step.dy[row] + u, at.H - u) : zeros<T>();
+        if (step.output_mask) sum *= load_part(step.output_mask[row] + u, at.H - u);
         if (carries || !recurs) sum += load(step.dh + row * at.Hp + u);
         return sum;
       };
@@ -134,6 +138,7 @@ class BackwardTask {
   }
   const T* y_row(Index i, Index s) const { return call_.y.at(rows_.time(i, s), rows_.row[i]) + d_ * at_.H; }
   const T* h_before(Index i, Index s) const { return s == 0 ? state(call_.h0, i) : y_row(i, s - 1); }
+  const T* mask_row(const RowMask<T>& mask, Index i) const { return mask.data + rows_.row[i] * mask.row + d_ * at_.H; }
   T* dx_row(Index i, Index t) const {
     return d_ == 0 ? call_.dx.at(t, rows_.row[i]) : mine_.dx + (t * shape_.N + rows_.row[i]) * at_.I;
   }
@@ -151,7 +156,8 @@ class BackwardTask {
       copy_padded<T>(mine_.dh + at, call_.dh_n ? state(call_.dh_n, i) + own_.first : nullptr, own_.count);
       if (C::has_cell)
         copy_padded<T>(mine_.dc + at, call_.dc_n ? state(call_.dc_n, i) + own_.first : nullptr, own_.count);
-      if (plan_.masked()) mine_.mask[i] = call_.mask.data + rows_.row[i] * call_.mask.row + d_ * at_.H;
+      if (plan_.masked()) mine_.mask[i] = mask_row(call_.mask, i);
+      if (plan_.masks_dy()) mine_.output_mask[i] = mask_row(call_.output_mask, i);
     }
     if (plan_.wants_weights(d_)) {
       if (!plan_.coded()) clear(mine_.share.ih, at_.I);
@@ -181,10 +187,12 @@ class BackwardTask {
         if (keep_.h.data) mine_.keep_h[i] = keep_.h.at(t, rows_.row[i]) + d_ * at_.H;
         if (keep_.c.data) mine_.keep_c[i] = keep_.c.at(t, rows_.row[i]) + d_ * at_.H;
       }
-      const BackwardStep<T> step{mine_.later, call_.dy.data ? mine_.dy : nullptr, mine_.h, mine_.before, mine_.save,
-                                 keep_.h.data ? mine_.keep_h : nullptr, keep_.c.data ? mine_.keep_c : nullptr,
-                                 plan_.masked() ? mine_.mask : nullptr, mine_.dh, mine_.dc, mine_.delta + row * at_.stride,
-                                 mine_.delta_in + row * at_.stride, (s & 1) != 0};
+      const BackwardStep<T> step{
+          .later = mine_.later, .dy = call_.dy.data ? mine_.dy : nullptr, .h = mine_.h, .before = mine_.before,
+          .save = mine_.save, .keep_h = keep_.h.data ? mine_.keep_h : nullptr,
+          .keep_c = keep_.c.data ? mine_.keep_c : nullptr, .mask = plan_.masked() ? mine_.mask : nullptr,
+          .output_mask = plan_.masks_dy() ? mine_.output_mask : nullptr, .dh = mine_.dh, .dc = mine_.dc,
+          .delta = mine_.delta + row * at_.stride, .delta_in = mine_.delta_in + row * at_.stride, .odd = (s & 1) != 0};
       if (later > 0) backward_step<C, T>(at_, w_.hh, units_, later, step, true);
       if (n > later) backward_step<C, T>(at_, w_.hh, units_, n - later, step.from(later, at_.Hp, at_.stride), false);
       mine_.crew.meet();

@@ -26,6 +26,7 @@ struct BackwardScratch {
   const T **h, **before, **dy, **save;  // [n] rows of h_t, h_{t-1}, dE/dy_t, saved numbers of a step
   const T **keep_h, **keep_c;           // [n] rows of zoneout
   const T **mask, **factors;            // [n] rows of the recurrent mask; [R] the same for the rows of a chunk
+  const T** output_mask;                // [n] rows of the output mask
   T *delta, *delta_in;  // the crew's from here: [R, stride] dE/d(W h + b_hh), dE/d(U x + b_ih): one buffer unless the cell keeps them apart
   T* next;              // [n, stride] delta of the oldest step of the newer chunk
   T *dh, *dc;           // [n, Hp] carried: the part of dE/dh that does not go through W, and dE/dc
@@ -49,6 +50,7 @@ struct BackwardPlan {
 
   bool coded() const { return call.codes.data != nullptr; }
   bool masked() const { return call.mask.data != nullptr; }
+  bool masks_dy() const { return call.output_mask.data && call.dy.data; }
   bool wants_x() const { return call.dx.data != nullptr; }
   const BackwardScratch<T>& of(int d, int group) const {  // a crew's
     return tasks[(d * division.groups + group) * division.members];
@@ -100,6 +102,7 @@ struct BackwardPlan {
         mine.keep_c = arena.take<const T*>(n);
         mine.mask = masked() ? arena.take<const T*>(n) : nullptr;
         mine.factors = masked() ? arena.take<const T*>(R) : nullptr;
+        mine.output_mask = masks_dy() ? arena.take<const T*>(n) : nullptr;
         mine.panel = arena.take<T>(R * panel_vectors * lanes<T>);
         if (all) all[i] = mine;
       }

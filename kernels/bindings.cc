@@ -103,6 +103,16 @@ void read_zoneout(const Places& from, Zoneout<T>& to) {
     *states[i] = sequence<const T>(std::get<0>(from[i]), std::get<1>(from[i]), std::get<2>(from[i]));
 }
 
+// Addresses of the recurrent mask and of the output mask, with their strides over rows.
+using MaskPlaces = std::vector<std::tuple<Address, Index>>;
+
+template <class Call>
+void read_masks(const MaskPlaces& from, Call& call) {
+  if (from.size() != 2) throw std::invalid_argument("masks: expected the recurrent and the output mask");
+  call.mask = {reinterpret_cast<decltype(call.mask.data)>(std::get<0>(from[0])), std::get<1>(from[0])};
+  call.output_mask = {reinterpret_cast<decltype(call.mask.data)>(std::get<0>(from[1])), std::get<1>(from[1])};
+}
+
 // The rows of a batch, longest first; equal lengths stay in their order.  No length and no code leads out of memory.
 template <class Call>
 std::vector<Index> checked_order(const Call& call) {
@@ -126,8 +136,8 @@ void run_forward(ForwardCall<T>& call, const Addresses& weights, void (*run)(con
 
 void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
              Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
-             Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row, Address h_n,
-             Address c_n, Address saved) {
+             const MaskPlaces& masks, const Addresses& weights, Address y, Index y_time, Index y_row, Address output,
+             Index output_time, Index output_row, Address h_n, Address c_n, Address saved) {
   const Shape shape{T, N, I, H, D};
   check(cell, itemsize, threads, shape);
   const Table& table = active_table();
@@ -141,12 +151,14 @@ void forward(int cell, int itemsize, int threads, Index T, Index N, Index I, Ind
     call.h0 = at<const Real>(h0);
     call.c0 = at<const Real>(c0);
     read_zoneout(zoneout, call.zoneout);
-    call.mask = {at<const Real>(mask), mask_row};
+    read_masks(masks, call);
     call.y = sequence<Real>(y, y_time, y_row);
+    call.output = sequence<Real>(output, output_time, output_row);
     call.h_n = at<Real>(h_n);
     call.c_n = at<Real>(c_n);
     call.saved = at<Real>(saved);
     prefer_huge_pages_for(call.y, shape, D * H);
+    prefer_huge_pages_for(call.output, shape, D * H);
     if (saved) prefer_huge_pages(call.saved, std::size_t(table.saved_size(call.cell, itemsize, shape)) * sizeof(Real));
     run_forward<Real>(call, weights, kernel);
   };
@@ -168,7 +180,7 @@ void run_backward(BackwardCall<T>& call, const Addresses& weights, const Address
 
 void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, Index H, Index D, Address x, Index x_time,
               Index x_row, bool coded, Address lengths, Address h0, Address c0, const Places& zoneout,
-              Address mask, Index mask_row, const Addresses& weights, Address y, Index y_time, Index y_row,
+              const MaskPlaces& masks, const Addresses& weights, Address y, Index y_time, Index y_row,
               Address saved, Address dy, Index dy_time, Index dy_row, Address dh_n, Address dc_n, Address dx,
               Index dx_time, Index dx_row, Address dh0, Address dc0, const Addresses& dweights) {
   const Shape shape{T, N, I, H, D};
@@ -184,7 +196,7 @@ void backward(int cell, int itemsize, int threads, Index T, Index N, Index I, In
     call.h0 = at<const Real>(h0);
     call.c0 = at<const Real>(c0);
     read_zoneout(zoneout, call.zoneout);
-    call.mask = {at<const Real>(mask), mask_row};
+    read_masks(masks, call);
     call.y = sequence<const Real>(y, y_time, y_row);
     call.saved = at<const Real>(saved);
     call.dy = sequence<const Real>(dy, dy_time, dy_row);
@@ -390,13 +402,14 @@ NB_MODULE(_kernels, m) {
   m.def("forward", forward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
         nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("zoneout"),
-        nb::arg("mask"), nb::arg("mask_row_stride"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
-        nb::arg("y_row_stride"), nb::arg("h_n"), nb::arg("c_n"), nb::arg("saved"),
+        nb::arg("masks"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"), nb::arg("y_row_stride"),
+        nb::arg("output"), nb::arg("output_time_stride"), nb::arg("output_row_stride"), nb::arg("h_n"), nb::arg("c_n"),
+        nb::arg("saved"),
         "One layer over time; kernels/layer.h says what each argument holds.");
   m.def("backward", backward, nb::arg("cell"), nb::arg("itemsize"), nb::arg("threads"), nb::arg("T"), nb::arg("N"),
         nb::arg("I"), nb::arg("H"), nb::arg("D"), nb::arg("x"), nb::arg("x_time_stride"), nb::arg("x_row_stride"),
         nb::arg("coded"), nb::arg("lengths"), nb::arg("h0"), nb::arg("c0"), nb::arg("zoneout"),
-        nb::arg("mask"), nb::arg("mask_row_stride"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
+        nb::arg("masks"), nb::arg("weights"), nb::arg("y"), nb::arg("y_time_stride"),
         nb::arg("y_row_stride"), nb::arg("saved"), nb::arg("dy"), nb::arg("dy_time_stride"), nb::arg("dy_row_stride"),
         nb::arg("dh_n"), nb::arg("dc_n"), nb::arg("dx"), nb::arg("dx_time_stride"), nb::arg("dx_row_stride"),
         nb::arg("dh0"), nb::arg("dc0"), nb::arg("dweights"), "The gradients of one layer.");

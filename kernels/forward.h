@@ -21,6 +21,8 @@ struct ForwardScratch {
   T** after;          // [n] rows of h_t
   const T **keep_h, **keep_c;  // [n] rows of zoneout
   const T **mask, **dropped;   // [n] rows of the recurrent mask, and of mask * h_{t-1}
+  const T** output_mask;       // [n] rows of the output mask
+  T** output;                  // [n] rows of output_mask * h_t
   T* net;             // [R, stride], the crew's
   T* c;               // [n, Hp], the crew's
   T* masked[2];       // [n, Hp], the crew's: mask * h of the step before, and of this one, by turns
@@ -50,6 +52,7 @@ struct ForwardPlan {
 
   bool coded() const { return call.codes.data != nullptr; }
   bool masked() const { return call.mask.data != nullptr; }
+  bool masks_output() const { return call.output_mask.data != nullptr; }
   Index chunk() const { return rows_forward(call.shape, C::gates, sizeof(T)); }
 
   void place(Arena& arena) {
@@ -77,6 +80,8 @@ struct ForwardPlan {
         mine.keep_c = arena.take<const T*>(n);
         mine.mask = masked() ? arena.take<const T*>(n) : nullptr;
         mine.dropped = masked() ? arena.take<const T*>(n) : nullptr;
+        mine.output_mask = masks_output() ? arena.take<const T*>(n) : nullptr;
+        mine.output = masks_output() ? arena.take<T*>(n) : nullptr;
         mine.net = net;
         mine.c = c;
         mine.masked[0] = even;
@@ -111,37 +116,39 @@ void pack_weights(const Layout<C, T>& at, const Weights<const T>& w, bool coded,
   else pack_forward<C, T>(at, w.ih, at.I, first, last, to.ih);
 }
 
-// The rows of one step.
+// The rows of one step; what may be null is not there.
 template <class T>
 struct ForwardStep {
-  const T* const* before;  // [n] rows of h_{t-1}
-  const T* const* factors; // [n] rows of what is multiplied by W: h_{t-1}, or mask * h_{t-1}
-  T* const* after;         // [n] rows of h_t
-  T* const* net;           // [n]
-  T* c;                    // [n, Hp] in and out
-  T* const* save;          // [n] or null: inference
-  const T *const *keep_h, *const *keep_c;  // [n] rows of zoneout, or null
-  const T* const* mask;    // [n] rows of the recurrent mask, or null
-  T* masked;               // [n, Hp] out, with a mask: mask * h_t
+  const T* const* before;   // [n] rows of h_{t-1}
+  const T* const* factors;  // [n] rows of what is multiplied by W: h_{t-1}, or mask * h_{t-1}
+  T* const* after;          // [n] rows of h_t
+  T* const* net;            // [n]
+  T* c;                     // [n, Hp] in and out
   bool odd;  // every second step goes through W from its end, which the step before has left in the caches
+  T* const* save = nullptr;  // [n] or null: inference
+  const T *const *keep_h = nullptr, *const *keep_c = nullptr;  // [n] rows of zoneout, or null
+  const T* const* mask = nullptr;         // [n] rows of the recurrent mask, or null
+  T* masked = nullptr;                    // [n, Hp] out, with a mask: mask * h_t
+  const T* const* output_mask = nullptr;  // [n] rows of the output mask, or null
+  T* const* output = nullptr;             // [n] rows, with an output mask: output_mask * h_t
 
   // Asks for what the cell reads and writes of some units of a row, while the product before it runs; for h_t only
   // where the formula is so short that its stores are all there is to wait for.
   template <class C>
   ELMAN_INLINE void ask(Index row, Index unit, Index count) const {
     if (C::gates == 1) ask_for<true>(after[row] + unit, count);
+    if (output_mask) ask_for<true>(output[row] + unit, count);
     if (C::saved && save) ask_for<true>(save[row] + unit * C::saved, count * C::saved);
     if (keep_h) ask_for<false>(keep_h[row] + unit, count);
     if (keep_c) ask_for<false>(keep_c[row] + unit, count);
   }
 
-  // Masks some units of h_t for the next step; by itself, so that no other step pays for it.
+  // Masks some units of h_t, for the next step or for the output; by itself, so that no other step pays for it.
   template <class C>
-  ELMAN_INLINE void drop(const Layout<C, T>& at, Index row, Index unit, Index count) const {
-    const T *h = after[row], *factors = mask[row];
-    T* to = masked + row * at.Hp;
+  ELMAN_INLINE void drop(const Layout<C, T>& at, Index row, Index unit, Index count, const T* factors, T* to) const {
+    const T* h = after[row];
     for (Index u = unit; u < unit + count; u += lanes<T>)
-      store(to + u, load_part(factors + u, at.H - u) * load_part(h + u, at.H - u));
+      store_part(to + u, load_part(factors + u, at.H - u) * load_part(h + u, at.H - u), at.H - u);
   }
 };
 
@@ -179,8 +186,10 @@ void forward_rows(const Layout<C, T>& at, const ForwardWeights<T>& w, Columns un
           if constexpr (C::has_cell) store(step.c + row * at.Hp + u, state);
           store_part(step.after[row] + u, next, left);
         }
-      if (step.mask)
-        for (int i = 0; i < rows; i++) step.drop(at, begin + i, unit * lanes<T>, count * lanes<T>);
+      for (Index row = begin; step.mask && row < begin + rows; row++)
+        step.drop(at, row, unit * lanes<T>, count * lanes<T>, step.mask[row], step.masked + row * at.Hp);
+      for (Index row = begin; step.output_mask && row < begin + rows; row++)
+        step.drop(at, row, unit * lanes<T>, count * lanes<T>, step.output_mask[row], step.output[row]);
     });
   });
 }
@@ -212,14 +221,16 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
   const Units own = Units::of<T>(units, at.H);
   auto state = [&](const T* states, Index i) { return states + (d * shape.N + rows.row[i]) * at.H; };
   auto y_row = [&](Index i, Index t) { return call.y.at(t, rows.row[i]) + d * at.H; };
+  auto output_row = [&](Index i, Index t) { return call.output.at(t, rows.row[i]) + d * at.H; };
 
   const T** before = mine.before;
   T** save = call.saved ? mine.save : nullptr;
   const Zoneout<T>& keep = call.zoneout;
-  const bool masked = plan.masked();
+  const bool masked = plan.masked(), masks_output = plan.masks_output();
   for (Index i = 0; i < rows.n; i++) {
     before[i] = state(call.h0, i);
     if (C::has_cell) copy_padded(mine.c + i * at.Hp + own.first, state(call.c0, i) + own.first, own.count);
+    if (masks_output) mine.output_mask[i] = call.output_mask.data + rows.row[i] * call.output_mask.row + d * at.H;
     if (masked) {
       mine.mask[i] = call.mask.data + rows.row[i] * call.mask.row + d * at.H;
       T* to = mine.masked[0] + i * at.Hp;
@@ -260,11 +271,14 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
         if (keep.h.data) mine.keep_h[i] = keep.h.at(t, rows.row[i]) + d * at.H;
         if (keep.c.data) mine.keep_c[i] = keep.c.at(t, rows.row[i]) + d * at.H;
         if (masked) mine.dropped[i] = mine.masked[s & 1] + i * at.Hp;
+        if (masks_output) mine.output[i] = output_row(i, t);
       }
       forward_step<C, T>(at, w, units, n,
-                         {before, masked ? mine.dropped : before, mine.after, net, mine.c, save,
-                          keep.h.data ? mine.keep_h : nullptr, keep.c.data ? mine.keep_c : nullptr,
-                          masked ? mine.mask : nullptr, mine.masked[(s + 1) & 1], (s & 1) != 0});
+                         {.before = before, .factors = masked ? mine.dropped : before, .after = mine.after, .net = net,
+                          .c = mine.c, .odd = (s & 1) != 0, .save = save, .keep_h = keep.h.data ? mine.keep_h : nullptr,
+                          .keep_c = keep.c.data ? mine.keep_c : nullptr, .mask = masked ? mine.mask : nullptr,
+                          .masked = mine.masked[(s + 1) & 1], .output_mask = masks_output ? mine.output_mask : nullptr,
+                          .output = mine.output});
       if (s + 1 < rows.steps) mine.crew.meet();
       for (Index i = 0; i < n; i++) before[i] = mine.after[i];
       net += n;
@@ -277,6 +291,7 @@ void forward_task(const ForwardPlan<C, T>& plan, int task) {
       copy(const_cast<T*>(state(call.c_n, i)) + own.first, mine.c + i * at.Hp + own.first, own.count);
     for (Index t = rows.length_of(i); t < shape.T; t++) {
       fill(y_row(i, t) + own.first, T(0), own.count);
+      if (masks_output) fill(output_row(i, t) + own.first, T(0), own.count);
       if (C::saved && call.saved)
         fill(saved_row(at, call.saved, shape, d, t, rows.row[i]) + units.first * C::saved * lanes<T>, T(0),
              (units.last - units.first) * C::saved * lanes<T>);

@@ -52,10 +52,10 @@ struct Zoneout {
   Sequence<const T> h, c;  // c for LSTM alone
 };
 
-// Recurrent dropout: what h_{t-1} is multiplied by on its way through W, at every step the same: [N, D*H], rows `row`
-// apart; data null: nothing.
+// What the rows [N, D*H] of a step are multiplied by, at every step the same, as locked dropout does; rows `row` apart;
+// data null: nothing.
 template <class T>
-struct RecurrentMask {
+struct RowMask {
   const T* data;
   Index row;
 };
@@ -70,9 +70,11 @@ struct ForwardCall {
   Codes codes;
   const T *h0, *c0;            // [D, N, H]; c0 for LSTM alone
   Zoneout<T> zoneout;
-  RecurrentMask<T> mask;
+  RowMask<T> mask;             // of h_{t-1} on its way through W
+  RowMask<T> output_mask;
   Weights<const T> weights[2]; // a direction each
   Sequence<T> y;               // [T, N, D*H] out; zeros where t >= length
+  Sequence<T> output;          // [T, N, D*H] out: output_mask * y; without the mask data is null
   T *h_n, *c_n;                // [D, N, H] out
   T* saved;                    // [saved_size] out, what the backward pass needs; null: inference
 };
@@ -87,11 +89,11 @@ struct BackwardCall {
   Codes codes;                 // as in ForwardCall; x then has no gradient
   const T *h0, *c0;
   Zoneout<T> zoneout;          // as in ForwardCall; has no gradient
-  RecurrentMask<T> mask;       // as in ForwardCall; has no gradient
+  RowMask<T> mask, output_mask;  // as in ForwardCall; they have no gradient
   Weights<const T> weights[2];
   Sequence<const T> y;         // as forward wrote it
   const T* saved;
-  Sequence<const T> dy;        // [T, N, D*H]; data null: zeros
+  Sequence<const T> dy;        // [T, N, D*H], of `output` where there is one; data null: zeros
   const T *dh_n, *dc_n;        // [D, N, H]; null: zeros
   Sequence<T> dx;              // [T, N, I] out; data null: not wanted
   T *dh0, *dc0;                // [D, N, H] out; null: not wanted

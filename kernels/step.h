@@ -45,8 +45,9 @@ void step_streams(const StepCall<T>& call, const Layout<C, T>& at, const Forward
   if (call.x)
     rows_times_panels<T, units_per_group<C> * G>(n, at.I, {mine.x}, w.ih, at.width, {units.first * G, units.last * G},
                                                  w.bias, mine.nets);
-  forward_step<C, T>(at, w, units, n, {mine.before, mine.before, mine.after, mine.nets, mine.c, nullptr, nullptr,
-                                       nullptr, nullptr, nullptr, odd});
+  forward_step<C, T>(at, w, units, n,
+                     {.before = mine.before, .factors = mine.before, .after = mine.after, .net = mine.nets, .c = mine.c,
+                      .odd = odd});
   if (C::has_cell)
     for (Index i = 0; i < n; i++)
       copy(call.c_n + (first + i) * at.H + own.first, mine.c + i * at.Hp + own.first, own.count);

@@ -47,6 +47,7 @@ def lay(t: Tensor, how: str) -> Tensor:
     return (LAYOUTS | REPEATS)[how](t)
 
 
+MASKS = ("recurrent_mask", "output_mask")
 # Sizes around the lengths of vectors (2, 4, 8, 16 numbers) and of panels (4 vectors).
 EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 36)
 
@@ -67,8 +68,8 @@ class Case:
     biases: tuple[bool, bool]  # b_ih and b_hh
     state: bool  # given, or None
     lengths: tuple[int, ...] | None
-    masked: bool  # whether there is recurrent dropout
-    layouts: dict[str, str]  # of x, the states, the weights, the mask, the cotangents
+    masks: frozenset[str]  # of recurrent_mask and output_mask, those that are given
+    layouts: dict[str, str]  # of x, the states, the weights, the masks, the cotangents
     wanted: frozenset[str]  # leaves whose gradients are asked for
     used: frozenset[str]  # outputs that have a cotangent
     seed: int
@@ -79,7 +80,7 @@ class Case:
         return KINDS.index(self.kind)
 
     def leaves(self) -> dict[str, Tensor]:
-        """x, states, weights and mask by name, laid out as the case says. Products keep to size 1 through all steps."""
+        """x, states, weights and masks by name, laid out as the case says. Products keep to size 1 over time."""
         generator = torch.Generator().manual_seed(self.seed)
 
         def random(what: str, *shape: int, bound: float = 0.0) -> Tensor:
@@ -92,9 +93,9 @@ class Case:
         if self.state:
             names = ("h0", "c0") if self.kind == "lstm" else ("h0",)
             leaves |= {name: random("state", self.D, self.N, self.H) for name in names}
-        if self.masked:
+        for name in sorted(self.masks):
             halves = torch.randint(0, 3, (self.N, self.D * self.H), generator=generator) / 2
-            leaves["mask"] = lay(halves.to(self.dtype), self.layouts["mask"])
+            leaves[name] = lay(halves.to(self.dtype), self.layouts["mask"])
         for d in range(self.D):
             leaves[f"w_ih {d}"] = random("weight", rows, self.I, bound=self.I**-0.5)
             leaves[f"w_hh {d}"] = random("weight", rows, self.H, bound=1.5 * self.H**-0.5)
@@ -141,7 +142,7 @@ def cases(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> Case:
     layouts["weight"] = draw(st.sampled_from(tuple(LAYOUTS)))
     return Case(
         kind, dtype, T, N, I, H, D, threads, draw(st.booleans()), biases, state, lengths,
-        draw(st.booleans()), layouts,
+        draw(st.frozensets(st.sampled_from(MASKS))), layouts,
         wanted=draw(st.just(frozenset(leaves)) | st.frozensets(st.sampled_from(leaves))),
         used=draw(st.just(frozenset(outputs)) | st.frozensets(st.sampled_from(outputs), min_size=1)),
         seed=draw(st.integers(0, 2**32)),
@@ -149,10 +150,11 @@ def cases(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> Case:
 
 
 @st.composite
-def problems(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> tuple[Problem, list[int] | None, bool, bool]:
-    """Any module of a kind, the lengths of its rows, and whether it is given a state, and a recurrent mask."""
+def problems(draw: st.DrawFn, kind: str, dtype: torch.dtype) -> tuple[Problem, list[int] | None, bool, list[str]]:
+    """Any module of a kind, the lengths of its rows, whether it is given a state, and which masks."""
     T, N, L = draw(st.integers(1, 8)), draw(st.integers(0, 6)), draw(st.integers(1, 3))
     I, H = draw(st.sampled_from(EDGES)), draw(st.sampled_from(EDGES))  # noqa: E741
     options = [draw(st.booleans()) for _ in range(3)]
     lengths = draw(st.none() | st.lists(st.integers(0, T), min_size=N, max_size=N))
-    return Problem(kind, T, N, I, H, L, *options, dtype=dtype), lengths, draw(st.booleans()), draw(st.booleans())
+    masks = sorted(draw(st.frozensets(st.sampled_from(MASKS))))
+    return Problem(kind, T, N, I, H, L, *options, dtype=dtype), lengths, draw(st.booleans()), masks

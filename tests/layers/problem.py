@@ -74,10 +74,13 @@ def run(layer, x, state: tuple[Tensor, ...] | None, *arguments, **options) -> di
     return values | {f"gradient of {name}": g for name, g in zip(sources, gradients, strict=True)}
 
 
-def by_reference(module: nn.Module, x: Tensor, hx, lengths: Tensor | None = None, zoneout=(), mask=None):
+def by_reference(
+    module: nn.Module, x: Tensor, hx, lengths: Tensor | None = None, zoneout=(), recurrent_mask=None, output_mask=None
+):
     """What `module` must compute, by the specification; for `run`, like a call of the module itself.
 
-    `zoneout` holds a mask (L, T, N, D·H) or None for each state, `mask` is that of recurrent dropout, (L, N, D·H).
+    `zoneout` holds a mask (L, T, N, D·H) or None for each state, `recurrent_mask` and `output_mask` are
+    (L, N, D·H).
     """
     state = (hx,) if isinstance(hx, Tensor) else hx
     rows = [reference.Weights(*row) for row in module.all_weights]
@@ -86,8 +89,9 @@ def by_reference(module: nn.Module, x: Tensor, hx, lengths: Tensor | None = None
     for layer in range(module.num_layers):
         own = slice(layer * D, (layer + 1) * D)
         masks = [None if mask is None else mask[layer] for mask in zoneout]
-        states, dropped = tuple(s[own] for s in state), None if mask is None else mask[layer]
+        states, dropped = tuple(s[own] for s in state), None if recurrent_mask is None else recurrent_mask[layer]
         x, *after = reference.layer(module._cell, x, lengths, states, rows[own], masks, dropped)
+        x = x if output_mask is None else x * output_mask[layer]
         finals.append(after)
     after = tuple(torch.cat(s) for s in zip(*finals, strict=True))
     return x.transpose(0, 1) if module.batch_first else x, after if len(after) > 1 else after[0]
@@ -100,8 +104,8 @@ class Reference(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, x, hx, lengths=None, zoneout=(), mask=None):
-        return by_reference(self.module, x, hx, lengths, zoneout, mask)
+    def forward(self, x, hx, lengths=None, zoneout=(), recurrent_mask=None, output_mask=None):
+        return by_reference(self.module, x, hx, lengths, zoneout, recurrent_mask, output_mask)
 
     def named_parameters(self):
         return self.module.named_parameters()

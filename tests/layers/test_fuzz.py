@@ -45,8 +45,8 @@ def call(case: Case, leaves: dict[str, Tensor]) -> tuple[Tensor, ...]:
     """The layer by `functional`: (y, h_n[, c_n]), y time-major."""
     x = leaves["x"].transpose(0, 1) if case.batch_first else leaves["x"]
     state = tuple(leaves[name] for name in ("h0", "c0") if name in leaves) or None
-    mask = leaves["mask"].unsqueeze(1 if case.batch_first else 0) if case.masked else None
-    options = {"lengths": case.lengths, "batch_first": case.batch_first, "recurrent_mask": mask}
+    masks = {name: leaves[name].unsqueeze(1 if case.batch_first else 0) for name in case.masks}
+    options = {"lengths": case.lengths, "batch_first": case.batch_first, **masks}
     weights = case.weights(leaves)
     if case.kind == "lstm":
         y, after = functional.lstm(x, state, weights, **options)
@@ -64,7 +64,9 @@ def by_reference(case: Case, leaves: dict[str, Tensor]) -> tuple[Tensor, ...]:
     zeros = leaves["x"].new_zeros(case.D, case.N, case.H)
     state = tuple(leaves.get(name, zeros) for name in (("h0", "c0") if case.kind == "lstm" else ("h0",)))
     lengths = None if case.lengths is None else torch.tensor(case.lengths, dtype=torch.int64)
-    return reference.layer(case.cell, leaves["x"], lengths, state, case.weights(leaves), (), leaves.get("mask"))
+    recurrent = leaves.get("recurrent_mask")
+    y, *after = reference.layer(case.cell, leaves["x"], lengths, state, case.weights(leaves), (), recurrent)
+    return y * leaves.get("output_mask", 1), *after
 
 
 def results(case: Case, layer: Callable[..., tuple[Tensor, ...]], leaves: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -103,6 +105,7 @@ def at_a_kink(case: Case, leaves: dict[str, Tensor]) -> bool:
         active = []
         for shift in (-near, near):
             shifted = dict(leaves)
+            shifted.pop("output_mask", None)
             for d in range(case.D):
                 shifted[f"b_ih {d}"] = shifted.get(f"b_ih {d}", leaves["x"].new_zeros(case.H)) + shift
             active.append(by_reference(case, shifted)[0] > 0)
@@ -155,19 +158,20 @@ def test_any_module_equals_the_reference(kind, dtype, close, isa, report) -> Non
 
     @fuzz(8)
     @given(problems(kind, dtype))
-    def check(drawn: tuple[Problem, list[int] | None, bool, bool]) -> None:
-        problem, lengths, given, masked = drawn
+    def check(drawn: tuple[Problem, list[int] | None, bool, list[str]]) -> None:
+        problem, lengths, given, names = drawn
         module, x, state = problem.module(), problem.input(), problem.state()
         width = problem.H * (2 if problem.bidirectional else 1)
-        mask = problem.random(problem.L, problem.N, width, seed=7).clamp(-1, 1) if masked else None
-        lying = mask if mask is None else mask.unsqueeze(2 if problem.batch_first else 1)
+        masks = {name: problem.random(problem.L, problem.N, width, seed=7).clamp(-1, 1) for name in names}
+        lying = {name: mask.unsqueeze(2 if problem.batch_first else 1) for name, mask in masks.items()}
         calls = _kernels.calls()[0]
-        actual = run(module, x, state if given else None, lengths=lengths, recurrent_mask=lying)
+        actual = run(module, x, state if given else None, lengths=lengths, **lying)
         assert _kernels.calls()[0] == calls + problem.L, "the kernels did not run"
         exact = Reference(copy.deepcopy(module).double())
         start = tuple(s.double() if given else torch.zeros_like(s, dtype=torch.float64) for s in state)
         rows = None if lengths is None else torch.tensor(lengths, dtype=torch.int64)
-        expected = run(exact, x.double(), start, lengths=rows, mask=None if mask is None else mask.double())
+        double = {name: mask.double() for name, mask in masks.items()}
+        expected = run(exact, x.double(), start, lengths=rows, **double)
         at_kinks = kind == "rnn_relu" and dtype == torch.float32  # some sum may be
         compared = {name for name in actual if not (at_kinks and name.startswith("gradient"))}
         shares.append(furthest(close, actual, {name: expected[name] for name in compared}))

@@ -99,9 +99,9 @@ struct Problem {
   CellKind cell;
   Shape shape;
   Array<Index> lengths, order;
-  Strides at_x, at_y, at_dy, at_dx, at_keep;
+  Strides at_x, at_y, at_output, at_dy, at_dx, at_keep;
   Index mask_row;
-  Array<T> x, h0, c0, keep_h, keep_c, mask, weights[2][4], dy, dh_n, dc_n;
+  Array<T> x, h0, c0, keep_h, keep_c, mask, output_mask, weights[2][4], dy, dh_n, dc_n;
   bool trains, wants_x, wants_h0, wants_c0, wants[2][4];
 
   Problem(Random& random, Size size) : cell(CellKind(random.whole(0, 3))) {
@@ -121,6 +121,7 @@ struct Problem {
     auto maybe = [&](Index size, double p) { return random.chance(p) ? Array<T>::random(random, size, 1) : Array<T>(); };
     at_x = Strides::any(random, s, s.I, true);
     at_y = Strides::any(random, s, s.D * s.H, false);
+    at_output = Strides::any(random, s, s.D * s.H, false);
     at_dy = Strides::any(random, s, s.D * s.H, true);
     at_dx = Strides::any(random, s, s.I, false);
     x = Array<T>::random(random, at_x.size, 1);
@@ -136,6 +137,7 @@ struct Problem {
     if (cell == CellKind::lstm && random.chance(0.3)) keep_c = masks(random, at_keep.size);
     mask_row = s.D * s.H + random.whole(0, 3);
     if (random.chance(0.3) && s.N) mask = masks(random, (s.N - 1) * mask_row + s.D * s.H);
+    if (random.chance(0.3) && s.N) output_mask = masks(random, (s.N - 1) * mask_row + s.D * s.H);
     const bool biases[] = {random.chance(0.8), random.chance(0.8)};
     for (Index d = 0; d < s.D; d++) {
       weights[d][0] = Array<T>::random(random, rows * s.I, 1 / std::sqrt(double(s.I)));
@@ -171,16 +173,17 @@ struct Problem {
     return std::string(cell_names[int(cell)]) + (sizeof(T) == 4 ? " float" : " double") + " T " +
            std::to_string(shape.T) + " N " + std::to_string(shape.N) + " I " + std::to_string(shape.I) + " H " +
            std::to_string(shape.H) + " D " + std::to_string(shape.D) + (lengths.data() ? " with lengths" : "") +
-           (keep_h.data() || keep_c.data() ? " with zoneout" : "") + (mask.data() ? " with a recurrent mask" : "");
+           (keep_h.data() || keep_c.data() ? " with zoneout" : "") + (mask.data() ? " with a recurrent mask" : "") +
+           (output_mask.data() ? " with an output mask" : "");
   }
 };
 
 // What the passes write; absent arrays are not wanted.
 template <class T>
 struct Results {
-  Array<T> y, h_n, c_n, saved, dx, dh0, dc0, dweights[2][4];
+  Array<T> y, output, h_n, c_n, saved, dx, dh0, dc0, dweights[2][4];
 
-  std::vector<const Array<T>*> outputs() const { return {&y, &h_n, &c_n}; }
+  std::vector<const Array<T>*> outputs() const { return {&y, &output, &h_n, &c_n}; }
   std::vector<const Array<T>*> gradients() const {
     std::vector<const Array<T>*> all{&dx, &dh0, &dc0};
     for (const auto& direction : dweights)
@@ -226,6 +229,7 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   const bool lstm = p.cell == CellKind::lstm;
   Results<T> r;
   r.y = Array<T>(p.at_y.size, nan);
+  if (p.output_mask.data()) r.output = Array<T>(p.at_output.size, nan);
   r.h_n = Array<T>(state, nan);
   if (lstm) r.c_n = Array<T>(state, nan);
   if (p.trains) r.saved = Array<T>(table.saved_size(p.cell, sizeof(T), s), nan);
@@ -238,15 +242,17 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   const Sequence<const T> x{coded ? nullptr : p.x.data(), p.at_x.time, p.at_x.row};
   const Codes codes{coded ? numbers.data() : nullptr, 1, s.T};
   const Zoneout<T> zoneout{{p.keep_h.data(), p.at_keep.time, p.at_keep.row}, {p.keep_c.data(), p.at_keep.time, p.at_keep.row}};
-  const RecurrentMask<T> mask{p.mask.data(), p.mask_row};
-  ForwardCall<T> forward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, mask, {},
-                         {r.y.data(), p.at_y.time, p.at_y.row}, r.h_n.data(), r.c_n.data(), r.saved.data()};
+  const RowMask<T> mask{p.mask.data(), p.mask_row}, output_mask{p.output_mask.data(), p.mask_row};
+  ForwardCall<T> forward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, mask, output_mask, {},
+                         {r.y.data(), p.at_y.time, p.at_y.row}, {r.output.data(), p.at_output.time, p.at_output.row},
+                         r.h_n.data(), r.c_n.data(), r.saved.data()};
   for (Index d = 0; d < s.D; d++) {
     const auto& w = p.weights[d];
     forward.weights[d] = {w[0].data(), w[1].data(), w[2].data(), w[3].data()};
   }
   run_forward(table, forward);
   check_written(r.y, p.at_y, s, s.D * s.H, p.text());
+  if (p.output_mask.data()) check_written(r.output, p.at_output, s, s.D * s.H, p.text());
   for (const T& number : r.saved)
     if (std::isnan(number)) fail("a saved number is not written", p.text());
   if (!p.trains) return r;
@@ -254,7 +260,7 @@ Results<T> run(const Table& table, const Problem<T>& p, int threads) {
   if (wants_x) r.dx = Array<T>(p.at_dx.size, nan);
   if (p.wants_h0) r.dh0 = Array<T>(state, nan);
   if (p.wants_c0) r.dc0 = Array<T>(state, nan);
-  BackwardCall<T> backward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, mask, {},
+  BackwardCall<T> backward{p.cell, threads, s, batch, x, codes, p.h0.data(), p.c0.data(), zoneout, mask, output_mask, {},
                            {r.y.data(), p.at_y.time, p.at_y.row}, r.saved.data(),
                            {p.dy.data(), p.at_dy.time, p.at_dy.row}, p.dh_n.data(), p.dc_n.data(),
                            {r.dx.data(), p.at_dx.time, p.at_dx.row}, r.dh0.data(), r.dc0.data(), {}};
@@ -335,8 +341,10 @@ void check_step(Random& random, const Problem<T>& p, const Table& table) {
   const auto room = [&] { return Array<T>(s.N * s.H, std::numeric_limits<T>::quiet_NaN()); };
   const auto y = room(), h_n = room(), h_step = room();
   const auto c_n = lstm ? room() : Array<T>(), c_step = lstm ? room() : Array<T>();
-  ForwardCall<T> layer{p.cell, threads, s, {}, {}, {}, h.data(), c.data(), {}, {}, {weights},
-                       {y.data(), s.N * s.H, s.H}, h_n.data(), c_n.data(), nullptr};
+  ForwardCall<T> layer{.cell = p.cell, .threads = threads, .shape = s, .batch = {}, .x = {}, .codes = {}, .h0 = h.data(),
+                       .c0 = c.data(), .zoneout = {}, .mask = {}, .output_mask = {}, .weights = {weights},
+                       .y = {y.data(), s.N * s.H, s.H}, .output = {}, .h_n = h_n.data(), .c_n = c_n.data(),
+                       .saved = nullptr};
   if (coded) layer.codes = {codes.data(), s.N, 1};
   else layer.x = {x.data(), s.N * s.I, s.I};
   run_forward(table, layer);

@@ -45,7 +45,7 @@ def _check_codes(input: Tensor, weight: Tensor, batch_first: bool) -> Tensor:
         letters = "(N, T), as batch_first is set," if batch_first else "(T, N)"
         raise ValueError(
             f"input holds integers, so it is read as codes of 1-of-N inputs, and has shape {tuple(input.shape)};"
-            f" expected {letters} or (T,) for one sequence; numbers that are no codes go in as {_short(weight.dtype)}"
+            f" expected {letters} or (T,) for one sequence; numbers that are no codes go in as {short(weight.dtype)}"
         )
     if input.device != weight.device:
         raise ValueError(
@@ -76,7 +76,7 @@ def check_dtype(name: str, tensor: Tensor, weight: Tensor) -> Tensor:
     if tensor.dtype != weight.dtype:
         if tensor.is_meta or not (torch.is_autocast_enabled(tensor.device.type) and tensor.is_floating_point()):
             raise ValueError(
-                f"{name} is {_short(tensor.dtype)}, the parameters are {_short(weight.dtype)}: convert it with"
+                f"{name} is {short(tensor.dtype)}, the parameters are {short(weight.dtype)}: convert it with"
                 f" .to({weight.dtype}), or the layer with .to({tensor.dtype})"
             )
         if tensor.is_cpu:
@@ -118,7 +118,7 @@ def as_lengths(lengths: Tensor | Sequence[int], N: int) -> Tensor:
     except (TypeError, ValueError, RuntimeError):
         raise TypeError(f"lengths is {lengths!r}; expected integers, one for each row of the batch") from None
     if tensor.dtype not in INTEGERS and (tensor.numel() or isinstance(lengths, Tensor)):  # [] becomes a float tensor
-        raise TypeError(f"lengths is {_short(tensor.dtype)}; expected integers, one for each row of the batch")
+        raise TypeError(f"lengths is {short(tensor.dtype)}; expected integers, one for each row of the batch")
     if tensor.shape != (N,):
         raise ValueError(
             f"lengths has shape {tuple(tensor.shape)}; expected (N,) = ({N},): one length for each row of the batch"
@@ -133,7 +133,7 @@ def check_lengths(lengths: Tensor, N: int, T: int) -> None:
     It reads the values, so it is not called while a graph is traced.
     """
     if lengths.shape != (N,) or lengths.dtype != torch.int64:
-        raise ValueError(f"lengths is {_short(lengths.dtype)} {tuple(lengths.shape)}; expected int64 (N,) = ({N},)")
+        raise ValueError(f"lengths is {short(lengths.dtype)} {tuple(lengths.shape)}; expected int64 (N,) = ({N},)")
     for row, length in enumerate(lengths.tolist()):
         if not 0 <= length <= T:
             raise ValueError(
@@ -161,8 +161,8 @@ def check_weights(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, weights: 
                 raise TypeError(f"{WEIGHT_NAMES[index & 3]} is None; only the biases may be absent")
         elif weight.shape != shape or weight.dtype != dtype:
             raise ValueError(
-                f"{WEIGHT_NAMES[index & 3]} has shape {tuple(weight.shape)} and dtype {_short(weight.dtype)}; expected"
-                f" {shape} and {_short(dtype)}, by input {tuple(x.shape)} and state {tuple(h0.shape)}"
+                f"{WEIGHT_NAMES[index & 3]} has shape {tuple(weight.shape)} and dtype {short(weight.dtype)}; expected"
+                f" {shape} and {short(dtype)}, by input {tuple(x.shape)} and state {tuple(h0.shape)}"
             )
     if (c0 is None) == (cell == LSTM):
         raise TypeError(
@@ -171,131 +171,18 @@ def check_weights(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, weights: 
     for name, state in (("h0", h0), ("c0", c0)):
         if state is not None and (state.shape != (D, x.shape[1], H) or state.dtype != dtype):
             raise ValueError(
-                f"{name} has shape {tuple(state.shape)} and dtype {_short(state.dtype)}; expected (D, N, H) ="
-                f" {(D, x.shape[1], H)} and {_short(dtype)}"
+                f"{name} has shape {tuple(state.shape)} and dtype {short(state.dtype)}; expected (D, N, H) ="
+                f" {(D, x.shape[1], H)} and {short(dtype)}"
             )
 
 
-Mask = Tensor | float | None
-"""How much of a state stays as it was before a step."""
-
-
-def as_zoneout(
-    zoneout: Sequence[Mask] | None,
-    weight: Tensor,
-    layers: int,
-    shapes: Sequence[tuple[int, int, int]],
-    batch_first: bool = False,
-    batched: bool = True,
-) -> tuple[Tensor | None, ...]:
-    """The masks of L layers, one for each state, as (L, T, N, D·H) in the dtype of the weight.
-
-    Parameters
-    ----------
-    zoneout : a mask for each state that lies as the output does, with L before it if it differs between layers
-    shapes : (T, N, D·H) of each state
-    """
-    if zoneout is None:
-        return ()
-    if not isinstance(zoneout, tuple | list) or len(zoneout) != len(shapes):
-        raise TypeError(
-            f"zoneout is {_kind(zoneout)}; expected a pair (hidden, cell) of masks, of which one may be None"
-            if len(shapes) == 2
-            else f"zoneout is {_kind(zoneout)}; expected one mask"
-        )
-    masks: list[Tensor | None] = []
-    for name, mask, (T, N, DH) in zip(("hidden", "cell"), zoneout, shapes, strict=False):
-        if mask is None:
-            masks.append(None)
-            continue
-        if not isinstance(mask, Tensor | float | int) or isinstance(mask, bool):
-            raise TypeError(f"zoneout of the {name} state is {_kind(mask)}; expected a Tensor, a number or None")
-        name = f"zoneout of the {name} state"
-        if not isinstance(mask, Tensor) and not 0 <= mask <= 1:
-            raise ValueError(f"{name} is {mask}; expected a part of the state that stays, in [0, 1]")
-        given = torch.as_tensor(mask, dtype=weight.dtype, device=weight.device)
-        masks.append(_as_output(name, given, layers, (T, N, DH), "T", batch_first, batched))
-    return tuple(masks)
-
-
-def _as_output(
-    name: str,
-    mask: Tensor,
-    layers: int,
-    shape: tuple[int, int, int],
-    steps: str,
-    batch_first: bool,
-    batched: bool,
-    why: str = "",
-) -> Tensor:
-    """A mask that lies as the output does, as (L, *shape); `steps` is what the first of the shape is called."""
-    T, N, DH = shape
-    lying = ((N, T, DH) if batch_first else shape) if batched else (T, DH)
-    try:
-        mask = mask.expand(layers, *lying)
-    except RuntimeError:
-        rows = (f"N, {steps}" if batch_first else f"{steps}, N") if batched else steps
-        raise ValueError(
-            f"{name} has shape {tuple(mask.shape)}; expected (L, {rows}, D·H) = {(layers, *lying)}, or what expands to"
-            f" it{why}"
-        ) from None
-    return mask.unsqueeze(2) if not batched else mask.transpose(1, 2) if batch_first else mask
-
-
-def as_recurrent_mask(
-    mask: Tensor | None,
-    weight: Tensor,
-    layers: int,
-    N: int,
-    width: int,
-    batch_first: bool = False,
-    batched: bool = True,
-) -> Tensor | None:
-    """The masks of L layers as (L, N, D·H) in the dtype of the weight; `width` is D·H."""
-    if mask is None:
-        return None
-    if not isinstance(mask, Tensor):
-        raise TypeError(
-            f"recurrent_mask is {_kind(mask)}; expected a Tensor (1, N, D·H), as elman.layers.locked_mask draws it"
-        )
-    given, why = mask.to(device=weight.device, dtype=weight.dtype), ": one mask for all steps"
-    return _as_output("recurrent_mask", given, layers, (1, N, width), "1", batch_first, batched, why)[:, 0]
-
-
-def check_masks(
-    x: Tensor,
-    h0: Tensor,
-    c0: Tensor | None,
-    keep_h: Tensor | None,
-    keep_c: Tensor | None,
-    recurrent_mask: Tensor | None,
-) -> None:
-    """Check one layer's masks against its other tensors: zoneout (T, N, D·H), the recurrent mask (N, D·H)."""
-    if recurrent_mask is not None:
-        shape = (x.shape[1], h0.shape[0] * h0.shape[2])
-        if recurrent_mask.shape != shape or recurrent_mask.dtype != h0.dtype:
-            raise ValueError(
-                f"recurrent_mask has shape {tuple(recurrent_mask.shape)} and dtype {_short(recurrent_mask.dtype)};"
-                f" expected (N, D·H) = {shape} and {_short(h0.dtype)}"
-            )
-    for name, mask, state in (("keep_h", keep_h, h0), ("keep_c", keep_c, c0)):
-        if mask is None:
-            continue
-        if state is None:
-            raise TypeError("keep_c is given; only an LSTM has a cell state that can be kept")
-        expected = (x.shape[0], x.shape[1], state.shape[0] * state.shape[2])
-        if mask.shape != expected or mask.dtype != state.dtype:
-            raise ValueError(
-                f"{name} has shape {tuple(mask.shape)} and dtype {_short(mask.dtype)}; expected (T, N, D·H) ="
-                f" {expected} and {_short(state.dtype)}"
-            )
-
-
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What a value is, for a message: "a tuple of 3"."""
     return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list) else "")
 
 
-def _short(dtype: torch.dtype) -> str:
+def short(dtype: torch.dtype) -> str:
+    """The name of a dtype without "torch."."""
     return str(dtype).removeprefix("torch.")
 
 
@@ -304,7 +191,7 @@ def _wrong_input(name: str, tensor: Tensor, letters: str, input_size: int) -> st
 
 
 def _wrong_kind_of_state(state: object, number: int, letters: tuple[str, ...]) -> str:
-    got = _kind(state)
+    got = kind_of(state)
     if number == 1:
         return f"hx is {got}; expected one Tensor {_shown(letters)}: only an LSTM carries a pair of states"
     return f"hx is or holds {got}; expected a pair (hidden, cell) of Tensors {_shown(letters)}"

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from elman.layers import reference
 from elman.layers.cells import GRUCell, RNNCell
-from elman.layers.checks import Mask, as_lengths, check_lengths
+from elman.layers.checks import as_lengths, check_lengths
+from elman.layers.masks import Mask
 from elman.layers.reference import State, Zoneout
 
 

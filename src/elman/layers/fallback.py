@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from elman.layers import reference
+from elman.layers.masks import NO_MASKS, Masks
 
 
 class FallbackWarning(UserWarning):
@@ -52,15 +53,15 @@ def forward(
     lengths: Tensor | None,
     state: Sequence[Tensor],
     weights: Sequence[Tensor | None],
-    zoneout: reference.Zoneout = (),
-    recurrent_mask: Tensor | None = None,
+    masks: Masks = NO_MASKS,
 ) -> reference.State:
     """One layer by the reference: the arguments of the operator `layer`, and (y, h_n[, c_n]) as it returns them."""
     D = state[0].shape[0]
     each = len(weights) // D
     rows = [reference.Weights(*weights[d * each : (d + 1) * each]) for d in range(D)]  # type: ignore[arg-type]
     with torch.autocast("cpu", enabled=False):  # other devices than CPU and meta do not come here
-        return reference.layer(cell, x, lengths, tuple(state), rows, zoneout, recurrent_mask)
+        y, *after = reference.layer(cell, x, lengths, tuple(state), rows, masks.zoneout, masks.recurrent)
+    return (y if masks.output is None else y * masks.output, *after)
 
 
 def gradients(
@@ -69,8 +70,7 @@ def gradients(
     inputs: Sequence[Tensor | None],
     wanted: Sequence[bool],
     cotangents: Sequence[Tensor | None],
-    zoneout: reference.Zoneout,
-    recurrent_mask: Tensor | None,
+    masks: Masks,
 ) -> tuple[Tensor, ...]:
     """Gradients by autograd through the reference; differentiable again where grad mode is on.
 
@@ -79,8 +79,7 @@ def gradients(
     inputs : x, h0, c0 and the weights
     wanted : which of them
     cotangents : of y, h_n and c_n; None for zeros
-    zoneout : of h and c
-    recurrent_mask : of h on its way through W
+    masks : those of this layer
 
     Returns
     -------
@@ -93,7 +92,7 @@ def gradients(
         assert x is not None
         assert h0 is not None
         state = (h0,) if c0 is None else (h0, c0)
-        outputs = forward(cell, x, lengths, state, weights, zoneout[: len(state)], recurrent_mask)
+        outputs = forward(cell, x, lengths, state, weights, masks)
         given = [(o, c) for o, c in zip(outputs, cotangents, strict=False) if c is not None and o.requires_grad]
         sources = [t for t, want in zip((x, h0, c0, *weights), wanted, strict=True) if want and t is not None]
         return torch.autograd.grad(

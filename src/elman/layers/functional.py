@@ -13,18 +13,10 @@ from torch.autograd import forward_ad
 from torch.nn.functional import one_hot
 
 from elman.layers import fallback, operators
-from elman.layers.checks import (
-    Mask,
-    as_lengths,
-    as_recurrent_mask,
-    as_zoneout,
-    check_input,
-    check_lengths,
-    check_states,
-    check_weights,
-)
+from elman.layers.checks import as_lengths, check_input, check_lengths, check_states, check_weights
+from elman.layers.masks import NO_MASKS, Mask, Masks, as_masks
 from elman.layers.other_devices import Stack
-from elman.layers.reference import GRU, LSTM, RNN_RELU, RNN_TANH, State, Weights, Zoneout
+from elman.layers.reference import GRU, LSTM, RNN_RELU, RNN_TANH, State, Weights
 from elman.layers.state import LSTMState
 
 
@@ -38,6 +30,7 @@ def rnn(
     batch_first: bool = False,
     zoneout: Mask = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run one simple recurrent layer: h_t = f(U x_t + b_ih + W h_{t-1} + b_hh).
 
@@ -58,6 +51,8 @@ def rnn(
         How much of each unit's state stays as it was before the step (`elman.layers.zoneout_mask`).
     recurrent_mask : Tensor (1, N, D·H), or (N, 1, D·H) with `batch_first`, or what expands to it; default None
         What each h_{t-1} is multiplied by on its way through W, at every step the same (`elman.layers.locked_mask`).
+    output_mask : like `recurrent_mask`; default None
+        What the output alone is multiplied by, at every step the same.
 
     Returns
     -------
@@ -84,7 +79,7 @@ def rnn(
         raise ValueError(f"nonlinearity is {nonlinearity!r}; expected 'tanh' or 'relu'")
     state = None if hx is None else (hx,)
     cell, masks = NONLINEARITIES[nonlinearity], None if zoneout is None else (zoneout,)
-    output, h_n = _one_layer(cell, input, state, weights, lengths, batch_first, masks, recurrent_mask)
+    output, h_n = _one_layer(cell, input, state, weights, lengths, batch_first, masks, recurrent_mask, output_mask)
     return output, h_n
 
 
@@ -97,6 +92,7 @@ def gru(
     batch_first: bool = False,
     zoneout: Mask = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run one GRU layer; `reference.gru` has its equations.
 
@@ -112,7 +108,7 @@ def gru(
     True
     """
     state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
-    output, h_n = _one_layer(GRU, input, state, weights, lengths, batch_first, masks, recurrent_mask)
+    output, h_n = _one_layer(GRU, input, state, weights, lengths, batch_first, masks, recurrent_mask, output_mask)
     return output, h_n
 
 
@@ -125,6 +121,7 @@ def lstm(
     batch_first: bool = False,
     zoneout: tuple[Mask, Mask] | None = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> tuple[Tensor, LSTMState]:
     """Run one LSTM layer; `reference.lstm` has its equations.
 
@@ -141,7 +138,7 @@ def lstm(
     >>> torch.equal(elman.layers.functional.lstm(x, None, [row])[0], layer(x)[0])
     True
     """
-    output, h_n, c_n = _one_layer(LSTM, input, hx, weights, lengths, batch_first, zoneout, recurrent_mask)
+    output, h_n, c_n = _one_layer(LSTM, input, hx, weights, lengths, batch_first, zoneout, recurrent_mask, output_mask)
     return output, LSTMState(h_n, c_n)
 
 
@@ -157,6 +154,7 @@ def _one_layer(
     batch_first: bool,
     zoneout: Sequence[Mask] | None,
     recurrent_mask: Tensor | None,
+    output_mask: Tensor | None,
 ) -> State:
     """Check the arguments of `rnn`, `gru` and `lstm`, and run the layer."""
     if len(weights) not in (1, 2):
@@ -176,11 +174,9 @@ def _one_layer(
     )
     flat = [w for row in weights for w in (row[:4] if first.w_hr is None else row)]
     outputs = [(x.shape[0], N, D * s.shape[2]) for s in state]
-    masks = [m if m is None else m[0] for m in as_zoneout(zoneout, first.w_ih, 1, outputs, batch_first)]
-    dropped = as_recurrent_mask(recurrent_mask, first.w_ih, 1, N, D * P, batch_first)
-    mask = None if dropped is None else dropped[0]
+    masks = as_masks(zoneout, recurrent_mask, output_mask, first.w_ih, 1, outputs, batch_first).of(0)
     rows = None if lengths is None else as_lengths(lengths, N)
-    y, *after = layer(cell, x, rows, state, flat, batch_first, masks, mask)
+    y, *after = layer(cell, x, rows, state, flat, batch_first, masks)
     return (y.transpose(0, 1) if batch_first else y, *after)
 
 
@@ -191,8 +187,7 @@ def layer(
     state: State,
     weights: Sequence[Tensor | None],
     batch_first: bool = False,
-    zoneout: Zoneout = (),
-    recurrent_mask: Tensor | None = None,
+    masks: Masks = NO_MASKS,
 ) -> State:
     """Run one layer by whatever can: the kernels, torch's operators on other devices, or the reference.
 
@@ -206,27 +201,29 @@ def layer(
     weights : 4 a direction, one after the other; 5 with a projection
     batch_first : bool
         How y shall lie in memory; all shapes here are time-major.
-    zoneout : (T, N, D·H) or None for each state; or empty
-    recurrent_mask : (N, D·H) or None
+    masks : those of this layer
 
     Returns
     -------
     (y, *state) : y is (T, N, D·H), the states (D, N, H)
     """
+    if masks.output is not None and (masks.output.requires_grad or not (x.is_cpu or x.is_meta)):
+        y, *after = layer(cell, x, lengths, state, weights, batch_first, masks._replace(output=None))
+        return (y * masks.output, *after)
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
         x = as_vectors(x, _input_size(weights), h0.dtype, lengths)
-        if any(mask is not None for mask in (*zoneout, recurrent_mask)):
-            fallback.say(f"{'Zoneout' if recurrent_mask is None else 'A recurrent mask'} on {x.device.type}")
-            return fallback.forward(cell, x, lengths, state, weights, zoneout, recurrent_mask)
+        if what := masks.inside():
+            fallback.say(f"{what} on {x.device.type}")
+            return fallback.forward(cell, x, lengths, state, weights, masks)
         return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
     if not (x.is_floating_point() or torch.compiler.is_compiling()) and 0 < x.numel() < _input_size(weights):
         x, weights = _only_what_occurs(x, lengths, weights)
     dtype = x.dtype if x.is_floating_point() else h0.dtype
     what = beyond_the_kernels(dtype, projection=len(weights) != 4 * h0.shape[0])
-    if any(mask is not None and mask.requires_grad for mask in zoneout):
+    if any(mask is not None and mask.requires_grad for mask in masks.zoneout):
         what = what or "Zoneout by a mask that has a gradient"
-    if recurrent_mask is not None and recurrent_mask.requires_grad:
+    if masks.recurrent is not None and masks.recurrent.requires_grad:
         what = what or "Recurrent dropout by a mask that has a gradient"
     if what:
         x = as_vectors(x, _input_size(weights), h0.dtype, lengths)
@@ -235,11 +232,10 @@ def layer(
             check_weights(cell, x, h0, c0, weights)
         if lengths is not None and not torch.compiler.is_compiling():
             check_lengths(lengths, x.shape[1], x.shape[0])
-        return fallback.forward(cell, x, lengths, state, weights, zoneout, recurrent_mask)
+        return fallback.forward(cell, x, lengths, state, weights, masks)
     if torch.is_grad_enabled() and _needs_gradients(x, state, weights):
-        return operators.differentiable_layer(cell, batch_first, lengths, zoneout, recurrent_mask, x, h0, c0, *weights)
-    masks = (*(*zoneout, None, None)[:2], recurrent_mask)
-    return tuple(operators.call_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *masks))
+        return operators.differentiable_layer(cell, batch_first, lengths, masks, x, h0, c0, *weights)
+    return tuple(operators.call_layer(cell, x, lengths, h0, c0, weights, batch_first, False, *masks.flat()))
 
 
 def as_vectors(x: Tensor, input_size: int, dtype: torch.dtype, lengths: Tensor | None = None) -> Tensor:

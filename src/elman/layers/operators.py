@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from elman.layers import fallback
-from elman.layers.checks import check_lengths, check_masks, check_weights
-from elman.layers.reference import Zoneout
+from elman.layers.checks import check_lengths, check_weights
+from elman.layers.masks import Masks, check_masks
 
 if TYPE_CHECKING:
     from elman import _kernels
@@ -34,13 +34,15 @@ DTYPES = (torch.float32, torch.float64)
 _library: Any = torch.library.Library("elman", "DEF")  # type: ignore[no-untyped-call]
 _library.define(
     "layer(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, bool batch_first,"
-    " bool save, Tensor? keep_h=None, Tensor? keep_c=None, Tensor? recurrent_mask=None) -> Tensor[]",
+    " bool save, Tensor? keep_h=None, Tensor? keep_c=None, Tensor? recurrent_mask=None,"
+    " Tensor? output_mask=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 _library.define(
     "layer_backward(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, Tensor y,"
     " Tensor saved, Tensor? dy, Tensor? dh_n, Tensor? dc_n, bool[] wanted, Tensor? keep_h=None,"
-    " Tensor? keep_c=None, Tensor? recurrent_mask=None) -> Tensor[]",
+    " Tensor? keep_c=None, Tensor? recurrent_mask=None,"
+    " Tensor? output_mask=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 
@@ -57,28 +59,30 @@ def _layer(
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> list[Tensor]:
     """Forward on the CPU. `batch_first` says how y lies in memory; x and the masks may lie in any way."""
     check_weights(cell, x, h0, c0, weights)
-    check_masks(x, h0, c0, keep_h, keep_c, recurrent_mask)
+    check_masks(x, h0, c0, keep_h, keep_c, recurrent_mask, output_mask)
     T, N, I = _sizes(x, weights)  # noqa: E741
     D, _, H = h0.shape
     if lengths is not None:
         check_lengths(lengths, N, T)
         lengths = lengths.contiguous()
     x, h0, c0, *weights = _regular(x, h0, c0, weights)
-    keep_h, keep_c, mask = _rows_or_none(keep_h), _rows_or_none(keep_c), _rows_or_none(recurrent_mask)
-    outputs = _outputs(cell, x, h0, c0, batch_first, save)
-    y, h_n = outputs[:2]
+    keep_h, keep_c, recurrent, output_mask = map(_rows_or_none, (keep_h, keep_c, recurrent_mask, output_mask))
+    outputs = _outputs(h0, c0, x, batch_first)
+    output, h_n, *c_n = outputs
+    y = output if output_mask is None else torch.empty_like(output)
+    saved = _room_to_save(cell, h0, x) if save else None
     _kernels.forward(
         cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
         *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0),
-        [_placed(keep_h), _placed(keep_c)], _address(mask), 0 if mask is None else mask.stride(0),
+        [_placed(keep_h), _placed(keep_c)], [_row_placed(recurrent), _row_placed(output_mask)],
         [_address(w) for w in weights],
-        *_placed(y), h_n.data_ptr(), 0 if c0 is None else outputs[2].data_ptr(),
-        outputs[-1].data_ptr() if save else 0,
+        *_placed(y), *_placed(None if output_mask is None else output), h_n.data_ptr(), _address(*c_n), _address(saved),
     )  # fmt: skip
-    return outputs
+    return _with_saved(outputs, y, saved)
 
 
 def _fake_layer(
@@ -93,11 +97,14 @@ def _fake_layer(
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> list[Tensor]:
     check_weights(cell, x, h0, c0, weights)
-    check_masks(x, h0, c0, keep_h, keep_c, recurrent_mask)
+    check_masks(x, h0, c0, keep_h, keep_c, recurrent_mask, output_mask)
     x, h0, c0, *_ = _regular(x, h0, c0, ())
-    return _outputs(cell, x, h0, c0, batch_first, save)
+    outputs = _outputs(h0, c0, x, batch_first)
+    y = outputs[0] if output_mask is None else torch.empty_like(outputs[0])
+    return _with_saved(outputs, y, _room_to_save(cell, h0, x) if save else None)
 
 
 def _layer_backward(
@@ -116,6 +123,7 @@ def _layer_backward(
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> list[Tensor]:
     """Backward on the CPU: the wanted gradients among those of x, h0, c0 and the weights, in this order.
 
@@ -127,12 +135,12 @@ def _layer_backward(
     gradients = [_like(t) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)]
     dx, dh0, dc0, *dweights = gradients
     y, dy, saved, lengths = _rows(y), _rows_or_none(dy), saved.contiguous(), _contiguous(lengths)
-    keep_h, keep_c, mask = _rows_or_none(keep_h), _rows_or_none(keep_c), _rows_or_none(recurrent_mask)
+    keep_h, keep_c, recurrent, output_mask = map(_rows_or_none, (keep_h, keep_c, recurrent_mask, output_mask))
     dh_n, dc_n = _contiguous(dh_n), _contiguous(dc_n)
     _kernels.backward(
         cell, h0.dtype.itemsize, torch.get_num_threads(), T, N, I, H, D,
         *_placed(x), x.dim() == 2, _address(lengths), h0.data_ptr(), _address(c0),
-        [_placed(keep_h), _placed(keep_c)], _address(mask), 0 if mask is None else mask.stride(0),
+        [_placed(keep_h), _placed(keep_c)], [_row_placed(recurrent), _row_placed(output_mask)],
         [_address(w) for w in weights],
         *_placed(y), saved.data_ptr(), *_placed(dy), _address(dh_n), _address(dc_n),
         *_placed(dx), _address(dh0), _address(dc0), [_address(g) for g in dweights],
@@ -156,6 +164,7 @@ def _fake_layer_backward(
     keep_h: Tensor | None = None,
     keep_c: Tensor | None = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> list[Tensor]:
     inputs = _regular(x, h0, c0, weights)
     return [_like(t) for t, want in zip(inputs, wanted, strict=True) if t is not None and want]
@@ -168,17 +177,25 @@ def _regular(
     return _rows(x), h0.resolve_neg().contiguous(), _contiguous(c0), *[_contiguous(w) for w in weights]
 
 
-def _outputs(cell: int, x: Tensor, h0: Tensor, c0: Tensor | None, batch_first: bool, save: bool) -> list[Tensor]:
-    """Room for what `layer` returns: y (T, N, D·H), h_n and for LSTM c_n (D, N, H), and saved if asked for."""
+def _outputs(h0: Tensor, c0: Tensor | None, x: Tensor, batch_first: bool) -> list[Tensor]:
+    """Room for what a layer returns: the output (T, N, D·H), h_n and for LSTM c_n (D, N, H)."""
     T, N = x.shape[:2]
     D, _, H = h0.shape
     y = h0.new_empty((N, T, D * H)).transpose(0, 1) if batch_first else h0.new_empty((T, N, D * H))
-    outputs = [y, torch.empty_like(h0)]
-    if c0 is not None:
-        outputs.append(torch.empty_like(c0))
-    if save:
-        outputs.append(h0.new_empty((D, T, N, _kernels.saved_size(cell, h0.dtype.itemsize, 1, 1, int(H), 1))))
-    return outputs
+    return [y, torch.empty_like(h0)] if c0 is None else [y, torch.empty_like(h0), torch.empty_like(c0)]
+
+
+def _room_to_save(cell: int, h0: Tensor, x: Tensor) -> Tensor:
+    """Room for what a training step keeps for its backward pass, besides h of all steps."""
+    D, N, H = h0.shape
+    return h0.new_empty((D, x.shape[0], N, _kernels.saved_size(cell, h0.dtype.itemsize, 1, 1, int(H), 1)))
+
+
+def _with_saved(outputs: list[Tensor], y: Tensor, saved: Tensor | None) -> list[Tensor]:
+    """What `layer` returns; in training also `saved`, and h of all steps (T, N, D·H) where the output is not that."""
+    if saved is None:
+        return outputs
+    return [*outputs, saved] if y is outputs[0] else [*outputs, y, saved]
 
 
 def _like(x: Tensor) -> Tensor:
@@ -208,8 +225,13 @@ def _contiguous(x: Tensor | None) -> Tensor | None:
     return None if x is None else x.resolve_neg().contiguous()
 
 
-def _address(x: Tensor | None) -> int:
+def _address(x: Tensor | None = None) -> int:
     return 0 if x is None else x.data_ptr()
+
+
+def _row_placed(mask: Tensor | None) -> tuple[int, int]:
+    """Address and row stride of a mask (N, ·)."""
+    return (0, 0) if mask is None else (mask.data_ptr(), mask.stride(0))
 
 
 def _placed(x: Tensor | None) -> tuple[int, int, int]:
@@ -254,9 +276,10 @@ def _unwatched(*tensors: Tensor | None) -> bool:
 class Recurrence(torch.autograd.Function):
     """One layer with its gradients; returns (y, h_n[, c_n]).
 
-    Arguments: cell, batch_first, lengths, zoneout of h and c and the recurrent mask (no gradient), x, h0, c0, *weights.
+    Arguments: cell, batch_first, lengths, the masks as `Masks.flat` has them (no gradient), x, h0, c0, *weights.
 
-    Only the gradients that are needed are computed. The backward pass reads y, so y must not be changed in place.
+    Only the gradients that are needed are computed. The backward pass reads y, so y must not be changed in place;
+    with an output mask it is not what the caller gets.
     """
 
     @staticmethod
@@ -268,15 +291,17 @@ class Recurrence(torch.autograd.Function):
         keep_h: Tensor | None,
         keep_c: Tensor | None,
         recurrent_mask: Tensor | None,
+        output_mask: Tensor | None,
         x: Tensor,
         h0: Tensor,
         c0: Tensor | None,
         *weights: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        masks = keep_h, keep_c, recurrent_mask
+        masks = keep_h, keep_c, recurrent_mask, output_mask
         *outputs, saved = call_layer(cell, x, lengths, h0, c0, weights, batch_first, True, *masks)
+        y = outputs[0] if output_mask is None else outputs.pop()
         ctx.cell = cell
-        ctx.save_for_backward(lengths, *masks, outputs[0], saved, x, h0, c0, *weights)
+        ctx.save_for_backward(lengths, *masks, y, saved, x, h0, c0, *weights)
         ctx.set_materialize_grads(False)
         return tuple(outputs)
 
@@ -284,16 +309,17 @@ class Recurrence(torch.autograd.Function):
     def backward(
         ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None
     ) -> tuple[Tensor | None, ...]:
-        lengths, keep_h, keep_c, mask, y, saved, x, h0, c0, *weights = ctx.saved_tensors
-        wanted, fixed = ctx.needs_input_grad[6:], (None,) * 6
+        lengths, keep_h, keep_c, recurrent, output, y, saved, x, h0, c0, *weights = ctx.saved_tensors
+        wanted, fixed = ctx.needs_input_grad[7:], (None,) * 7
         if dy is None and dh_n is None and dc_n is None:
             return fixed + (None,) * len(wanted)
-        inputs, cotangents, zoneout = (x, h0, c0, *weights), (dy, dh_n, dc_n), (keep_h, keep_c)
+        inputs, cotangents = (x, h0, c0, *weights), (dy, dh_n, dc_n)
+        masks = Masks((keep_h,) if c0 is None else (keep_h, keep_c), recurrent, output)
         gradients = iter(
-            fallback.gradients(ctx.cell, lengths, inputs, wanted, cotangents, zoneout, mask)
+            fallback.gradients(ctx.cell, lengths, inputs, wanted, cotangents, masks)
             if _to_be_transformed(*cotangents)
             else call_layer_backward(
-                ctx.cell, x, lengths, h0, c0, weights, y, saved, *cotangents, wanted, *zoneout, mask
+                ctx.cell, x, lengths, h0, c0, weights, y, saved, *cotangents, wanted, *masks.flat()
             )
         )
         return *fixed, *(next(gradients) if want else None for want in wanted)
@@ -303,19 +329,17 @@ def differentiable_layer(
     cell: int,
     batch_first: bool,
     lengths: Tensor | None,
-    zoneout: Zoneout,
-    recurrent_mask: Tensor | None,
+    masks: Masks,
     *inputs: Tensor | None,
 ) -> tuple[Tensor, ...]:
     """`Recurrence` applied; inputs are x, h0, c0 and the weights."""
-    masks = (*(*zoneout, None, None)[:2], recurrent_mask)
     if torch.compiler.is_compiling():
         # torch.compile refuses a Function that is given one tensor twice: tied weights, or zeros for both states.
         inputs = tuple(
             t.view_as(t) if t is not None and any(t is u for u in inputs[:i]) else t for i, t in enumerate(inputs)
         )
     outputs: tuple[Tensor, ...] = Recurrence.apply(  # type: ignore[no-untyped-call]
-        cell, batch_first, lengths, *masks, *inputs
+        cell, batch_first, lengths, *masks.flat(), *inputs
     )
     return outputs
 

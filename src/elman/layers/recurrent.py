@@ -13,9 +13,10 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.types import Device
 
 from elman.layers import reference, stack
-from elman.layers.checks import Mask, check_size
+from elman.layers.checks import check_size
 from elman.layers.fallback import say
 from elman.layers.functional import NONLINEARITIES
+from elman.layers.masks import Mask
 from elman.layers.reference import GATES, State
 from elman.layers.stack import Lengths
 from elman.layers.state import LSTMState
@@ -151,9 +152,10 @@ class RecurrentLayer(nn.Module):
         lengths: Lengths,
         zoneout: Sequence[Mask] | None,
         recurrent_mask: Tensor | None,
+        output_mask: Tensor | None,
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run any form of input; the output has the same form."""
-        return stack.run(self, self._cell, self._weights(), input, hx, lengths, zoneout, recurrent_mask)
+        return stack.run(self, self._cell, self._weights(), input, hx, lengths, zoneout, recurrent_mask, output_mask)
 
 
 class HiddenStateLayer(RecurrentLayer):
@@ -167,10 +169,16 @@ class HiddenStateLayer(RecurrentLayer):
         lengths: Lengths = None,
         zoneout: Mask = None,
         recurrent_mask: Tensor | None = None,
+        output_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]: ...
     @overload
     def forward(
-        self, input: PackedSequence, hx: Tensor | None = None, *, recurrent_mask: Tensor | None = None
+        self,
+        input: PackedSequence,
+        hx: Tensor | None = None,
+        *,
+        recurrent_mask: Tensor | None = None,
+        output_mask: Tensor | None = None,
     ) -> tuple[PackedSequence, Tensor]: ...
     def forward(
         self,
@@ -179,6 +187,7 @@ class HiddenStateLayer(RecurrentLayer):
         lengths: Lengths = None,
         zoneout: Mask = None,
         recurrent_mask: Tensor | None = None,
+        output_mask: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Run the layers over a batch of sequences.
 
@@ -198,6 +207,9 @@ class HiddenStateLayer(RecurrentLayer):
             Recurrent dropout: what each h_{t-1} is multiplied by on its way through W, at every step the same
             (`elman.layers.locked_mask`).  (N, 1, D·H) with `batch_first`, (1, D·H) for one sequence, or what expands
             to it.
+        output_mask : like `recurrent_mask`; default None
+            Locked dropout: what each layer's output is multiplied by on its way to whatever reads it, at every step the
+            same.  The states are not.
 
         Returns
         -------
@@ -205,7 +217,7 @@ class HiddenStateLayer(RecurrentLayer):
         h_n : like `hx`
         """
         state, masks = None if hx is None else (hx,), None if zoneout is None else (zoneout,)
-        output, (h_n,) = self._run(input, state, lengths, masks, recurrent_mask)
+        output, (h_n,) = self._run(input, state, lengths, masks, recurrent_mask, output_mask)
         return output, h_n
 
 
@@ -357,6 +369,7 @@ class LSTM(RecurrentLayer):
         lengths: Lengths = None,
         zoneout: tuple[Mask, Mask] | None = None,
         recurrent_mask: Tensor | None = None,
+        output_mask: Tensor | None = None,
     ) -> tuple[Tensor, LSTMState]: ...
     @overload
     def forward(
@@ -365,6 +378,7 @@ class LSTM(RecurrentLayer):
         hx: tuple[Tensor, Tensor] | None = None,
         *,
         recurrent_mask: Tensor | None = None,
+        output_mask: Tensor | None = None,
     ) -> tuple[PackedSequence, LSTMState]: ...
     def forward(
         self,
@@ -373,6 +387,7 @@ class LSTM(RecurrentLayer):
         lengths: Lengths = None,
         zoneout: tuple[Mask, Mask] | None = None,
         recurrent_mask: Tensor | None = None,
+        output_mask: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, LSTMState]:
         """Run the layers over a batch of sequences.
 
@@ -380,7 +395,7 @@ class LSTM(RecurrentLayer):
         `LSTMState` or any pair of tensors (L·D, N, H); with a projection the hidden one is (L·D, N, P).  `zoneout` is
         a pair as well, of which one may be None: often little of h and much of c is kept (Krueger et al., 2017).
         """
-        output, (h_n, c_n) = self._run(input, hx, lengths, zoneout, recurrent_mask)
+        output, (h_n, c_n) = self._run(input, hx, lengths, zoneout, recurrent_mask, output_mask)
         return output, LSTMState(h_n, c_n)
 
 

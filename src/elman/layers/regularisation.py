@@ -1,7 +1,7 @@
 """Dropout for recurrent layers: masks that stay the same over time, and dropped weights.
 
-A mask is drawn once for a whole sequence, or for a window of one, outside of the kernels, and acts on what goes into
-them or comes out; so the layers run at their full speed, and the same random state gives the same masks.
+A mask is drawn once for a whole sequence, or for a window of one, outside of the layers' kernels, which are given it or
+see what it leaves; so the layers run at their full speed, and the same random state gives the same masks.
 """
 
 import math

@@ -13,19 +13,12 @@ from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from elman.layers import reference
-from elman.layers.checks import (
-    Mask,
-    as_lengths,
-    as_recurrent_mask,
-    as_zoneout,
-    check_input,
-    check_packed,
-    check_states,
-)
+from elman.layers.checks import as_lengths, check_input, check_packed, check_states
 from elman.layers.compilation import leave_to_python
 from elman.layers.functional import as_vectors, layer
+from elman.layers.masks import NO_MASKS, Mask, Masks, as_masks
 from elman.layers.other_devices import Stack
-from elman.layers.reference import State, Zoneout
+from elman.layers.reference import State
 
 Lengths = Tensor | Sequence[int] | None
 
@@ -52,6 +45,7 @@ def run(
     lengths: Lengths = None,
     zoneout: Sequence[Mask] | None = None,
     recurrent_mask: Tensor | None = None,
+    output_mask: Tensor | None = None,
 ) -> tuple[Tensor | PackedSequence, State]:
     """Check the arguments of a layer's call, and run it.
 
@@ -64,7 +58,7 @@ def run(
     input, lengths : as in `RNN.forward`
     hx : sequence of Tensor, one or for an LSTM two, or None for zeros
     zoneout : sequence of masks, one or for an LSTM two, or None
-    recurrent_mask : Tensor (1, N, D·H), with L before it where layers differ, or None
+    recurrent_mask, output_mask : Tensor (1, N, D·H), with L before it where layers differ, or None
 
     Returns
     -------
@@ -77,7 +71,7 @@ def run(
         if zoneout is not None:
             raise ValueError("zoneout came with a PackedSequence; give a padded input (T, N, I) and lengths with it")
         data = check_packed(input, form.input_size, first)
-        return _run_packed(form, cell, weights, input, data, hx, recurrent_mask)
+        return _run_packed(form, cell, weights, input, data, hx, recurrent_mask, output_mask)
     x = check_input(input, form.input_size, first, form.batch_first)
     batched = x.dim() == (3 if x.is_floating_point() else 2)
     if not batched:
@@ -86,15 +80,13 @@ def run(
         x = x.transpose(0, 1)
     N = x.shape[1]
     state = initial_state(form, cell, x if x.is_floating_point() else first, hx, first, (N,) if batched else ())
-    D = 2 if form.bidirectional else 1
-    masks: Zoneout = ()
-    if zoneout is not None:
-        shapes = tuple((x.shape[0], N, D * s.shape[2]) for s in state)
-        masks = as_zoneout(zoneout, first, form.num_layers, shapes, form.batch_first, batched)
-    width = D * state[0].shape[2]
-    dropped = as_recurrent_mask(recurrent_mask, first, form.num_layers, N, width, form.batch_first, batched)
+    masks = NO_MASKS
+    if zoneout is not None or recurrent_mask is not None or output_mask is not None:
+        shapes = [(x.shape[0], N, (2 if form.bidirectional else 1) * s.shape[2]) for s in state]
+        options = (first, form.num_layers, shapes, form.batch_first, batched)
+        masks = as_masks(zoneout, recurrent_mask, output_mask, *options)
     rows = None if lengths is None else as_lengths(lengths, N)
-    y, *after = _run_layers(form, cell, weights, x, rows, state, masks, dropped)
+    y, *after = _run_layers(form, cell, weights, x, rows, state, masks)
     if not batched:
         return y.squeeze(1), tuple(s.squeeze(1) for s in after)
     return (y.transpose(0, 1) if form.batch_first else y), tuple(after)
@@ -108,19 +100,21 @@ def _run_packed(
     data: Tensor,
     hx: Sequence[Tensor] | None,
     recurrent_mask: Tensor | None,
+    output_mask: Tensor | None,
 ) -> tuple[PackedSequence, State]:
     sizes, order, back = packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
     N, first = int(sizes[0]), weights[0][0]
     state = initial_state(form, cell, data, hx, first, (N,))
-    width = (2 if form.bidirectional else 1) * state[0].shape[2]
-    mask = as_recurrent_mask(recurrent_mask, first, form.num_layers, N, width, form.batch_first)
-    if not data.is_cpu and mask is None:
+    shapes = [(1, N, (2 if form.bidirectional else 1) * state[0].shape[2])]
+    masks = as_masks(None, recurrent_mask, output_mask, first, form.num_layers, shapes, form.batch_first)
+    if not data.is_cpu and masks is NO_MASKS:
         return elsewhere(form, cell, weights).packed(packed._replace(data=data), state)
     x, lengths = pad_packed_sequence(PackedSequence(data, sizes))  # rows longest first, as they are packed
     if order is not None:
         state = tuple(s.index_select(1, order) for s in state)
-        mask = None if mask is None else mask.index_select(1, order)
-    y, *after = _run_layers(form, cell, weights, x, lengths, state, recurrent_mask=mask)
+        recurrent, output = (m if m is None else m.index_select(1, order) for m in (masks.recurrent, masks.output))
+        masks = Masks((), recurrent, output)
+    y, *after = _run_layers(form, cell, weights, x, lengths, state, masks)
     if back is not None:
         after = [s.index_select(1, back) for s in after]
     return PackedSequence(pack_padded_sequence(y, lengths).data, sizes, order, back), tuple(after)
@@ -152,31 +146,23 @@ def _run_layers(
     x: Tensor,
     lengths: Tensor | None,
     state: State,
-    zoneout: Zoneout = (),
-    recurrent_mask: Tensor | None = None,
+    masks: Masks = NO_MASKS,
 ) -> State:
-    """Run all layers: x (T, N, I), states (L·D, N, ·), zoneout (L, T, N, ·), mask (L, N, ·) -> (y, *states)."""
-    if not (x.is_cpu or x.is_meta or zoneout or recurrent_mask is not None):
+    """Run all layers: x (T, N, I), states (L·D, N, ·), zoneout (L, T, N, ·), other masks (L, N, ·) -> (y, *states)."""
+    if masks is NO_MASKS and not (x.is_cpu or x.is_meta):
         x = as_vectors(x, form.input_size, state[0].dtype, lengths)
         return elsewhere(form, cell, weights).padded(x, lengths, state)
     if form.num_layers == 1:
-        return layer(cell, x, lengths, state, weights[0], form.batch_first, *_masks_of(0, zoneout, recurrent_mask))
+        return layer(cell, x, lengths, state, weights[0], form.batch_first, masks.of(0))
     finals = []
     parts = zip(*(torch.split(s, 2 if form.bidirectional else 1) for s in state), strict=True)
     for index, (mine, given) in enumerate(zip(weights, parts, strict=True)):
         top = index == form.num_layers - 1
-        masks = _masks_of(index, zoneout, recurrent_mask)
-        x, *after = layer(cell, x, lengths, given, mine, form.batch_first and top, *masks)
+        x, *after = layer(cell, x, lengths, given, mine, form.batch_first and top, masks.of(index))
         if form.dropout and form.training and not top:
             x = dropout(x, form.dropout)
         finals.append(after)
     return (x, *(torch.cat(s) for s in zip(*finals, strict=True)))
-
-
-def _masks_of(index: int, zoneout: Zoneout, recurrent_mask: Tensor | None) -> tuple[Zoneout, Tensor | None]:
-    """Those of one layer."""
-    keep = [None if mask is None else mask[index] for mask in zoneout]
-    return keep, None if recurrent_mask is None else recurrent_mask[index]
 
 
 def elsewhere(form: Form, cell: int, weights: list[list[Any]]) -> Stack:

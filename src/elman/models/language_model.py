@@ -162,8 +162,8 @@ class LanguageNetwork(nn.Module):
         x = tokens
         after = []
         for number, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
-            x, now = layer(x, before) if number else self._first(tokens, layer, before)
-            x = x * masks[number] if masks else x
+            mask = masks[number] if masks else None
+            x, now = layer(x, before, output_mask=mask) if number else self._first(tokens, layer, before, mask)
             after.append(now)
         return F.linear(x, *self.output_layer()), tuple(after)
 
@@ -181,19 +181,23 @@ class LanguageNetwork(nn.Module):
         """A snapshot of the weights for streams: `step`, many times faster, without gradients."""
         return LanguageStepper(self)
 
-    def _first(self, tokens: Tensor, layer: nn.Module, state: Tensor | LSTMState) -> tuple[Tensor, Tensor | LSTMState]:
+    def _first(
+        self, tokens: Tensor, layer: nn.Module, state: Tensor | LSTMState, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | LSTMState]:
         """Run the lowest layer.
 
         U E x, for a 1-of-N code x, is a column of U E: where the vocabulary is no larger than what is read, U E is one
         small product, and the layer needs none over the steps.
         """
         if self.embedding is None:
-            return layer(tokens, state)  # type: ignore[no-any-return]
+            return layer(tokens, state, output_mask=mask)  # type: ignore[no-any-return]
         if self.vocabulary > tokens.numel():
-            return layer(F.embedding(tokens, self.embedding.weight), state)  # type: ignore[no-any-return]
+            vectors = F.embedding(tokens, self.embedding.weight)
+            return layer(vectors, state, output_mask=mask)  # type: ignore[no-any-return]
         U, *rest = cast(LSTM, layer).all_weights[0]
         run = _FUNCTIONS[type(layer)]
-        return run(tokens, state, [Weights(U @ self.embedding.weight.T, *rest)])  # type: ignore[no-any-return]
+        weights = Weights(U @ self.embedding.weight.T, *rest)
+        return run(tokens, state, [weights], output_mask=mask)  # type: ignore[no-any-return]
 
 
 class LanguageStepper:
