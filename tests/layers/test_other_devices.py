@@ -1,5 +1,6 @@
 """Away from the CPU torch's operators run; here they run on the CPU, which computes the same."""
 
+from contextlib import nullcontext
 from itertools import product
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman import _kernels
-from elman.layers import stack
+from elman.layers import other_devices, stack
 from elman.layers.other_devices import Stack
 from layers.problem import KINDS, Problem, compare, run
 
@@ -81,3 +82,30 @@ def test_some_biases_and_not_others() -> None:
     weights = [torch.zeros(4, 3), torch.zeros(4, 4), torch.zeros(4), None]
     with pytest.raises(ValueError, match="some biases are None; on this device a layer has all of its biases or none"):
         Stack(0, weights, 1, 1).padded(torch.zeros(7, 5, 3), None, (torch.zeros(1, 5, 4),))
+
+
+@pytest.mark.parametrize(("kind", "bias", "bidirectional"), list(product(KINDS, (True, False), (True, False))))
+def test_cudnn_is_handed_what_torch_hands_it(kind, bias, bidirectional, monkeypatch) -> None:
+    """Without a GPU, the call is written down; torch.nn's layer says what the weights are, and in which order."""
+    problem, written = Problem(kind, L=2, bias=bias, bidirectional=bidirectional), []
+    monkeypatch.setattr(other_devices, "_fits_cudnn", lambda weights: True)
+    monkeypatch.setattr(torch, "_cudnn_rnn_flatten_weight", lambda *arguments: written.append(arguments))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    monkeypatch.setattr(torch.backends.cudnn.rnn, "get_cudnn_mode", lambda mode: f"the number of {mode}")
+    module, theirs = problem.module(), problem.module(torch.nn)
+    written.clear()
+    assert module.double() is module
+    ((weights, *rest),) = written
+    own = dict(module.named_parameters())
+    assert [id(w) for w in weights] == [id(own[name]) for name in theirs._flat_weights_names]
+    assert rest == [4 if bias else 2, 3, f"the number of {theirs.mode}", 17, 0, 2, False, bidirectional]
+
+
+def test_weights_that_are_parametrized_or_on_a_cpu_stay_where_they_are(monkeypatch) -> None:
+    module = Problem("gru").module()
+    before = [parameter.data_ptr() for parameter in module.parameters()]
+    module.flatten_parameters()
+    assert [parameter.data_ptr() for parameter in module.parameters()] == before
+    monkeypatch.setattr(other_devices, "_fits_cudnn", lambda weights: pytest.fail("asked of computed weights"))
+    torch.nn.utils.parametrizations.orthogonal(module, "weight_hh_l0")
+    module.flatten_parameters()

@@ -3,7 +3,9 @@
 Each check costs well under a microsecond when it passes; the words are put together only when it fails.
 """
 
+import warnings
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -21,6 +23,30 @@ def check_size(name: str, value: int, least: int) -> None:
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected an int")
     if value < least:
         raise ValueError(f"{name} is {value}; expected at least {least}")
+
+
+def check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
+    """Check the sizes that a stack of layers is built with."""
+    sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+    for name, value in sizes.items():
+        check_size(name, value, least=1)
+    check_size("proj_size", proj_size, least=0)
+    if proj_size >= hidden_size:
+        raise ValueError(f"proj_size is {proj_size}; expected less than hidden_size = {hidden_size}, or 0 for none")
+
+
+def check_options(bias: bool, batch_first: bool, dropout: float, num_layers: int) -> None:
+    """Check the options that a stack of layers is built with."""
+    for name, value in (("bias", bias), ("batch_first", batch_first)):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected a bool")
+    if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout <= 1:
+        raise ValueError(f"dropout is {dropout!r}; expected a probability in [0, 1]")
+    if dropout > 0 and num_layers == 1:
+        warnings.warn(
+            f"dropout={dropout} does nothing with num_layers=1: it acts between layers, after all but the last",
+            stacklevel=4,
+        )
 
 
 def check_input(input: Tensor, input_size: int, weight: Tensor, batch_first: bool) -> Tensor:

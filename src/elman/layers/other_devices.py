@@ -14,6 +14,37 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from elman.layers.reference import LSTM, State
 
+
+def flatten(form: Any, weights: list[Tensor]) -> None:
+    """Put the weights of a stack side by side in one block, as cuDNN reads them; it would copy them at every call.
+
+    Nothing happens away from CUDA, and where two weights are one.
+
+    Parameters
+    ----------
+    form : a module with the attributes that torch.nn gives its recurrent layers
+    weights : all of them, in torch.nn's order; they stay the same tensors
+    """
+    if not _fits_cudnn(weights):
+        return
+    from torch.backends.cudnn.rnn import get_cudnn_mode
+
+    each = (4 if form.bias else 2) + (1 if form.proj_size else 0)
+    mode: int = get_cudnn_mode(form.mode)  # type: ignore[no-untyped-call]
+    sizes = form.input_size, mode, form.hidden_size, form.proj_size, form.num_layers
+    with torch.cuda.device(weights[0].device), torch.no_grad():
+        torch._cudnn_rnn_flatten_weight(weights, each, *sizes, form.batch_first, form.bidirectional)
+
+
+def _fits_cudnn(weights: list[Tensor]) -> bool:
+    acceptable: Any = torch.backends.cudnn.is_acceptable
+    return (
+        all(w.is_cuda and w.dtype == weights[0].dtype and acceptable(w) for w in weights)
+        and len({w.data_ptr() for w in weights}) == len(weights)
+        and torch._use_cudnn_rnn_flatten_weight()
+    )
+
+
 _STACKS: tuple[Any, ...] = (_VF.rnn_tanh, _VF.rnn_relu, _VF.gru, _VF.lstm)
 
 

@@ -1,11 +1,9 @@
 """RNN, GRU and LSTM: drop-in replacements for torch.nn's, on this package's kernels, with `lengths`."""
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from numbers import Real
-from typing import Any, overload
+from typing import Any, Self, overload
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +11,11 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.types import Device
 
 from elman.layers import reference, stack
-from elman.layers.checks import check_size
+from elman.layers.checks import check_options, check_sizes
 from elman.layers.fallback import say
 from elman.layers.functional import NONLINEARITIES
 from elman.layers.masks import Mask
+from elman.layers.other_devices import flatten
 from elman.layers.reference import GATES, State
 from elman.layers.stack import Lengths
 from elman.layers.state import LSTMState
@@ -45,8 +44,8 @@ class RecurrentLayer(nn.Module):
         dtype: torch.dtype | None,
     ) -> None:
         super().__init__()
-        _check_sizes(input_size, hidden_size, num_layers, proj_size)
-        _check_options(bias, batch_first, dropout, num_layers)
+        check_sizes(input_size, hidden_size, num_layers, proj_size)
+        check_options(bias, batch_first, dropout, num_layers)
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -60,6 +59,7 @@ class RecurrentLayer(nn.Module):
         self._directions = 2 if bidirectional else 1
         self._names = [_weight_names(index, self._directions, bias, proj_size > 0) for index in range(num_layers)]
         self._create_parameters(device, dtype)
+        self.flatten_parameters()
         self.reset_parameters()
 
     def _create_parameters(self, device: Device, dtype: torch.dtype | None) -> None:
@@ -78,7 +78,18 @@ class RecurrentLayer(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def flatten_parameters(self) -> None:
-        """Do nothing: parameters are read where they are. Here because programs for torch.nn call it."""
+        """Lay the parameters side by side where cuDNN wants them so; elsewhere do nothing.
+
+        It is done whenever the module is moved; after a deep copy of a module on CUDA do it once.
+        """
+        own = self._parameters
+        if all(name is None or name in own for names in self._names for name in names):
+            flatten(self, [w for row in self._weights() for w in row if w is not None])
+
+    def _apply(self, *arguments: Any, **options: Any) -> Self:  # what .to(), .cuda() and .double() come down to
+        super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
+        self.flatten_parameters()
+        return self
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
@@ -420,25 +431,3 @@ def _weight_names(index: int, directions: int, bias: bool, projection: bool) -> 
         names += [f"bias_ih{suffix}", f"bias_hh{suffix}"] if bias else [None, None]
         names += [f"weight_hr{suffix}"] if projection else []
     return tuple(names)
-
-
-def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
-    sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-    for name, value in sizes.items():
-        check_size(name, value, least=1)
-    check_size("proj_size", proj_size, least=0)
-    if proj_size >= hidden_size:
-        raise ValueError(f"proj_size is {proj_size}; expected less than hidden_size = {hidden_size}, or 0 for none")
-
-
-def _check_options(bias: bool, batch_first: bool, dropout: float, num_layers: int) -> None:
-    for name, value in (("bias", bias), ("batch_first", batch_first)):
-        if not isinstance(value, bool):
-            raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected a bool")
-    if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout <= 1:
-        raise ValueError(f"dropout is {dropout!r}; expected a probability in [0, 1]")
-    if dropout > 0 and num_layers == 1:
-        warnings.warn(
-            f"dropout={dropout} does nothing with num_layers=1: it acts between layers, after all but the last",
-            stacklevel=4,
-        )
