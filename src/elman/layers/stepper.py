@@ -132,16 +132,15 @@ class Stepper:
         threads = torch.get_num_threads()
         if state is None:
             state = self.initial_state(N)
-        y = torch.empty((N, self.hidden_size), dtype=self._dtype, device="cpu")
         if not self._lstm:
             h = self._checked("state", state, N)
-            h_n = torch.empty_like(h)
+            y, h_n = h.new_empty((N, self.hidden_size)), torch.empty_like(h)
             self._native.step(threads, N, x.data_ptr(), h.data_ptr(), 0, h_n.data_ptr(), 0, y.data_ptr())
             return y, h_n
         if not isinstance(state, tuple | list) or len(state) != 2:
             raise TypeError(self._wrong_state("state", state))
         h, c = self._checked("state[0] (hidden)", state[0], N), self._checked("state[1] (cell)", state[1], N)
-        h_n, c_n = torch.empty_like(h), torch.empty_like(c)
+        y, h_n, c_n = h.new_empty((N, self.hidden_size)), torch.empty_like(h), torch.empty_like(c)
         places = h.data_ptr(), c.data_ptr(), h_n.data_ptr(), c_n.data_ptr()
         self._native.step(threads, N, x.data_ptr(), *places, y.data_ptr())
         return y, LSTMState(h_n, c_n)
