@@ -333,6 +333,8 @@ struct Dropout {
 
 void drop(int itemsize, int threads, Index count, std::int64_t seed, int kept, double value, Address x, Address y) {
   if (kept < 0 || kept > 0xFFFF) throw std::invalid_argument("kept: expected 0 to 65535");
+  if (itemsize != 4 && itemsize != 8) throw std::invalid_argument("itemsize: expected 4 or 8");
+  if (threads < 1 || count < 0) throw std::invalid_argument("expected threads >= 1, count >= 0");
   nb::gil_scoped_release release;
   constexpr Index worth_a_thread = 8192;
   const Team team(int(std::clamp<Index>(count / worth_a_thread, 1, threads)));

@@ -54,6 +54,7 @@ def test_threads_share_the_work_and_change_no_number(isa: str, dtype: torch.dtyp
     _kernels.set_isa(isa)
     try:
         for threads in (1, 2, 3):
+            room.fill_(-1)
             _kernels.drop(dtype.itemsize, threads, count, 99, kept, 65_536 / kept, x.data_ptr(), room.data_ptr())
             np.testing.assert_array_equal(room[:count].numpy(), x.numpy() * mask)
             assert room[count] == -1
@@ -78,6 +79,12 @@ def test_the_layers_draw_so_from_one_number_of_the_generator(dtype: torch.dtype)
 def test_what_16_bits_cannot_say_is_refused(kept: int) -> None:
     with pytest.raises(ValueError, match="kept: expected 0 to 65535"):
         _kernels.drop(4, 1, 0, 0, kept, 1.0, 0, 0)
+
+
+@pytest.mark.parametrize(("itemsize", "threads", "count"), [(2, 1, 0), (4, 0, 0), (4, 1, -1)])
+def test_sizes_are_checked(itemsize: int, threads: int, count: int) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        _kernels.drop(itemsize, threads, count, 0, 1, 1.0, 0, 0)
 
 
 def test_a_profiler_changes_no_number() -> None:

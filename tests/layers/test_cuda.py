@@ -18,15 +18,19 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 all_kinds = pytest.mark.parametrize("kind", KINDS)
 
 
+def allow_tf32(allowed: bool) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer versions of torch have another name for it, older ones have not
+        torch.backends.cudnn.allow_tf32 = allowed
+
+
 @pytest.fixture(autouse=True)
 def exact() -> Iterator[None]:
     """Products in float32 instead of TF32, which has ten bits."""
     before = torch.backends.cudnn.allow_tf32
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer versions of torch have another name for it, older ones have not
-        torch.backends.cudnn.allow_tf32 = False
-        yield
-        torch.backends.cudnn.allow_tf32 = before
+    allow_tf32(False)
+    yield
+    allow_tf32(before)
 
 
 def there(value):

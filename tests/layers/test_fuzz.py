@@ -162,7 +162,8 @@ def test_any_module_equals_the_reference(kind, dtype, close, isa, report) -> Non
         problem, lengths, given, names = drawn
         module, x, state = problem.module(), problem.input(), problem.state()
         width = problem.H * (2 if problem.bidirectional else 1)
-        masks = {name: problem.random(problem.L, problem.N, width, seed=7).clamp(-1, 1) for name in names}
+        seeds = {"recurrent_mask": 7, "output_mask": 8}
+        masks = {name: problem.random(problem.L, problem.N, width, seed=seeds[name]).clamp(-1, 1) for name in names}
         lying = {name: mask.unsqueeze(2 if problem.batch_first else 1) for name, mask in masks.items()}
         calls = _kernels.calls()[0]
         actual = run(module, x, state if given else None, lengths=lengths, **lying)

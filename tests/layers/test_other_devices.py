@@ -1,5 +1,7 @@
 """Away from the CPU torch's operators run; here they run on the CPU, which computes the same."""
 
+import copy
+import pickle
 from contextlib import nullcontext
 from itertools import product
 
@@ -99,6 +101,29 @@ def test_cudnn_is_handed_what_torch_hands_it(kind, bias, bidirectional, monkeypa
     own = dict(module.named_parameters())
     assert [id(w) for w in weights] == [id(own[name]) for name in theirs._flat_weights_names]
     assert rest == [4 if bias else 2, 3, f"the number of {theirs.mode}", 17, 0, 2, False, bidirectional]
+
+
+@pytest.mark.parametrize("change", ["deepcopy", "pickle", "assign"])
+def test_a_copy_and_what_is_loaded_are_handed_to_cudnn_too(change, monkeypatch) -> None:
+    module, written = Problem("gru").module(), []
+    monkeypatch.setattr(other_devices, "_fits_cudnn", lambda weights: True)
+    monkeypatch.setattr(torch, "_cudnn_rnn_flatten_weight", lambda weights, *_: written.append(weights))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    monkeypatch.setattr(torch.backends.cudnn.rnn, "get_cudnn_mode", lambda mode: 3)
+    if change == "assign":
+        module.load_state_dict({name: p.detach().clone() for name, p in module.state_dict().items()}, assign=True)
+    else:
+        module = copy.deepcopy(module) if change == "deepcopy" else pickle.loads(pickle.dumps(module))
+    assert [id(w) for w in written[-1]] == [id(p) for p in module.parameters()]
+
+
+def test_a_layer_without_some_bias_is_left_as_it_is(monkeypatch) -> None:
+    """torch.nn leaves it, too; cuDNN would be told of weights that are not there."""
+    module = Problem("gru").module()
+    module.bias_ih_l0 = module.bias_hh_l0 = None
+    monkeypatch.setattr(other_devices, "_fits_cudnn", lambda weights: pytest.fail("asked of fewer weights"))
+    assert module(Problem("gru").input())[0].shape == (13, 5, 17)
+    module.double()
 
 
 def test_weights_that_are_parametrized_or_on_a_cpu_stay_where_they_are(monkeypatch) -> None:

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from torch.testing._internal.two_tensor import TwoTensor
 
 import elman
 from elman import _kernels
 from elman.layers import FallbackWarning, LockedDropout, functional, locked_mask, operators
+from elman.layers.masks import NO_MASKS, as_masks
 from layers.problem import DTYPES, KINDS, Problem, Reference, assert_same_bits, compare, run
 
 all_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -183,6 +185,25 @@ def test_a_crew_has_the_bits_of_one_thread(kind, threads) -> None:
     threads(2)
     for _ in range(20):
         assert_same_bits(run(module, *arguments), one)
+
+
+def test_masks_that_are_more_than_their_numbers_are_not_passed_over() -> None:
+    """A wrapper of tensors has no memory of its own, nor have lazy zeros."""
+    gru, x, mask = elman.GRU(3, 8).requires_grad_(False), torch.randn(5, 2, 3), locked_mask((1, 2, 8), 0.5)
+    plain = gru(x)[0]
+    wrapped = TwoTensor(mask, mask.clone())
+    assert torch.equal(gru(x, output_mask=wrapped)[0].a, plain * mask)
+    assert torch.equal(gru(x, recurrent_mask=wrapped)[0].a, gru(x, recurrent_mask=mask)[0])
+    zeros = torch._efficientzerotensor(1, 2, 8)
+    assert torch.equal(gru(x, output_mask=zeros)[0], torch.zeros(5, 2, 8))
+    assert torch.equal(gru(x, recurrent_mask=zeros)[0], gru(x, recurrent_mask=torch.zeros(1, 2, 8))[0])
+
+
+def test_no_masks_are_no_masks() -> None:
+    """A pair of None, as a program passes it that has a choice."""
+    lstm, x = elman.LSTM(3, 8), torch.randn(5, 2, 3)
+    assert torch.equal(lstm(x, zoneout=(None, None))[0], lstm(x)[0])
+    assert as_masks((None, None), None, None, lstm.weight_ih_l0, 1, [(5, 2, 8)] * 2) is NO_MASKS
 
 
 def test_without_numbers_there_is_an_output_all_the_same() -> None:

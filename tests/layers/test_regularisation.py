@@ -5,12 +5,14 @@ import io
 
 import pytest
 import torch
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.functional import dropout
 from torch.nn.utils import parametrizations, parametrize
 
 import elman
 from elman import _kernels
-from elman.layers import LockedDropout, Weights, functional, locked_mask, weight_dropped, weight_restored
+from elman.layers import LockedDropout, Weights, functional, locked_mask, operators, weight_dropped, weight_restored
 from layers.problem import KINDS, Problem, compare, run
 
 all_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -148,6 +150,46 @@ def test_gradients_of_dropped_weights_may_be_batched_and_differentiated() -> Non
     (first,) = torch.autograd.grad((dropped**3).sum(), raw, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), raw)
     torch.testing.assert_close(second, 6 * raw * mask**3)
+    both = torch.func.vmap(lambda v: torch.autograd.grad(dropped, raw, v, retain_graph=True)[0])(directions)
+    assert torch.equal(both, directions * mask)
+
+
+def test_weights_and_gradients_may_be_negative_views_and_lazy_zeros() -> None:
+    """Whose numbers in memory are not what they stand for."""
+    cell = weight_dropped(elman.RNNCell(3, 17), 0.5, generator=seeded())
+    raw, mask = cell.parametrizations.weight_hh.original, locked_mask((17, 17), 0.5, generator=seeded())
+    dropped, gradient = cell.weight_hh, torch.randn(17, 17)
+    for negative in (torch._neg_view(-gradient), -torch._neg_view(gradient)):
+        (found,) = torch.autograd.grad(dropped, raw, negative, retain_graph=True)
+        assert torch.equal(found, negative * mask)
+    (found,) = torch.autograd.grad(dropped, raw, torch._efficientzerotensor(17, 17), retain_graph=True)
+    assert torch.equal(found, torch.zeros(17, 17))
+    plain = elman.RNNCell(3, 17)
+    plain.weight_hh = torch.nn.Parameter(torch._neg_view(-raw.detach()))
+    assert torch.equal(weight_dropped(plain, 0.5, generator=seeded()).weight_hh, dropped)
+
+
+def test_the_gradient_may_be_traced() -> None:
+    """The graph draws the mask again, as the backward pass does."""
+    cell = weight_dropped(elman.RNNCell(3, 17), 0.5, generator=seeded())
+    raw, dropped = cell.parametrizations.weight_hh.original, cell.weight_hh
+    mask = locked_mask((17, 17), 0.5, generator=seeded())
+    graph = make_fx(lambda v: torch.autograd.grad(dropped, raw, v, retain_graph=True)[0])(torch.ones(17, 17))
+    other = torch.randn(17, 17)
+    assert torch.equal(graph(other), other * mask)
+    torch.library.opcheck(operators.run_drop, (other, 5, 1 << 15, 2.0))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own
+def test_weights_are_dropped_in_forward_mode_too() -> None:
+    cell = weight_dropped(elman.RNNCell(3, 17), 0.5)
+    raw, direction = cell.parametrizations.weight_hh.original, torch.randn(17, 17)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(raw.detach(), direction)
+        value, tangent = forward_ad.unpack_dual(cell.parametrizations.weight_hh[0](dual))
+    kept = value != 0
+    assert 0 < kept.sum() < kept.numel()
+    assert torch.equal(tangent, 2 * direction * kept)
 
 
 @pytest.mark.parametrize("turned", [False, True])

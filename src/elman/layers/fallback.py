@@ -59,7 +59,8 @@ def forward(
     D = state[0].shape[0]
     each = len(weights) // D
     rows = [reference.Weights(*weights[d * each : (d + 1) * each]) for d in range(D)]  # type: ignore[arg-type]
-    with torch.autocast("cpu", enabled=False):  # other devices than CPU and meta do not come here
+    device = "cpu" if x.is_meta else x.device.type
+    with torch.autocast(device, enabled=False):  # all in the dtype of the parameters
         y, *after = reference.layer(cell, x, lengths, tuple(state), rows, masks.zoneout, masks.recurrent)
     return (y if masks.output is None else y * masks.output, *after)
 

@@ -5,6 +5,7 @@ kernels; what the kernels cannot do runs on `reference`, with one warning for ea
 operators.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -209,14 +210,16 @@ def layer(
     """
     if masks.output is not None and (masks.output.requires_grad or not (x.is_cpu or x.is_meta)):
         y, *after = layer(cell, x, lengths, state, weights, batch_first, masks._replace(output=None))
-        return (y * masks.output, *after)
+        return (y * masks.output.to(y.dtype), *after)  # autocast may have chosen another for cuDNN's
     h0, c0 = state if cell == LSTM else (state[0], None)
     if not (x.is_cpu or x.is_meta):
         x = as_vectors(x, _input_size(weights), h0.dtype, lengths)
         if what := masks.inside():
             fallback.say(f"{what} on {x.device.type}")
             return fallback.forward(cell, x, lengths, state, weights, masks)
-        return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
+        with warnings.catch_warnings():  # cuDNN copies the weights of one layer of many, and flattening would not help
+            warnings.filterwarnings("ignore", message="RNN module weights are not part")
+            return Stack(cell, weights, 1, h0.shape[0]).padded(x, lengths, state)
     if not (x.is_floating_point() or torch.compiler.is_compiling()) and 0 < x.numel() < _input_size(weights):
         x, weights = _only_what_occurs(x, lengths, weights)
     dtype = x.dtype if x.is_floating_point() else h0.dtype

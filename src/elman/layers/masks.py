@@ -70,14 +70,13 @@ def as_masks(
     recurrent, output : masks (1, N, D·H), with L before it if they differ between layers
     shapes : (T, N, D·H) of each state
     """
-    if zoneout is None and recurrent is None and output is None:
-        return NO_MASKS
     form = weight, layers, shapes, batch_first, batched
-    return Masks(
+    masks = Masks(
         _as_zoneout(zoneout, *form),
         _as_locked("recurrent_mask", recurrent, *form),
         _as_locked("output_mask", output, *form),
     )
+    return NO_MASKS if all(mask is None for mask in masks.flat()) else masks
 
 
 def _as_zoneout(

@@ -45,6 +45,10 @@ _library.define(
     " Tensor? output_mask=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
+_library.define(
+    "drop(Tensor x, int seed, int kept, float value) -> Tensor",
+    tags=(torch.Tag.pt2_compliant_tag,),
+)
 
 
 def _layer(
@@ -218,7 +222,9 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _rows_or_none(x: Tensor | None) -> Tensor | None:
-    return None if x is None else _rows(x)
+    if x is None:
+        return None
+    return _rows(x.clone() if x._is_zerotensor() else x)  # zeros that torch has not written have no address
 
 
 def _contiguous(x: Tensor | None) -> Tensor | None:
@@ -249,14 +255,15 @@ run_layer_backward: Callable[..., list[Tensor]] = torch.ops.elman.layer_backward
 
 def call_layer(*arguments: Any) -> list[Tensor]:
     """`run_layer`, without PyTorch's dispatcher where nobody watches: that costs some microseconds a call."""
-    _, x, _, h0, c0, weights, *_ = arguments
-    return (_layer if _unwatched(x, h0, c0, *weights) else run_layer)(*arguments)
+    _, x, _, h0, c0, weights, _, _, *masks = arguments
+    return (_layer if _unwatched(x, h0, c0, *weights, *masks) else run_layer)(*arguments)
 
 
 def call_layer_backward(*arguments: Any) -> list[Tensor]:
     """`run_layer_backward`, in the same way."""
-    _, x, _, h0, c0, weights, *_ = arguments
-    return (_layer_backward if _unwatched(x, h0, c0, *weights) else run_layer_backward)(*arguments)
+    _, x, _, h0, c0, weights, _, _, *cotangents, _, keep_h, keep_c, recurrent, output = arguments
+    seen = x, h0, c0, *weights, *cotangents, keep_h, keep_c, recurrent, output
+    return (_layer_backward if _unwatched(*seen) else run_layer_backward)(*arguments)
 
 
 PLAIN = (Tensor, torch.nn.Parameter)
@@ -362,15 +369,19 @@ def _is_batched(cotangent: Tensor | None) -> bool:
 
 
 def draws_natively(x: Tensor) -> bool:
-    """Whether `drop` and `draw_mask` can run: on the CPU, and where no tracer or transform must see the numbers."""
+    """Whether `drop` and `draw_mask` may read and write the memory of x: on the CPU, and nobody must see it done."""
     watched = (
         torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
+        or is_transformed(x)
         or torch._C._len_torch_dispatch_stack()
         or torch._C._get_tracing_state()
-        or _is_batched(x)
     )
-    return not (MISSING or watched) and x.dtype in DTYPES and x.is_cpu and x.is_contiguous()
+    return not (MISSING or watched) and type(x) in PLAIN and x.dtype in DTYPES and x.is_cpu and _is_plain_memory(x)
+
+
+def is_transformed(x: Tensor) -> bool:
+    """Whether a transform of torch.func is at work, or x stands for a batch of gradients (is_grads_batched=True)."""
+    return torch._C._are_functorch_transforms_active() or _is_batched(x)
 
 
 def draw_mask(mask: Tensor, seed: int, kept: int, value: float) -> None:
@@ -381,7 +392,27 @@ def draw_mask(mask: Tensor, seed: int, kept: int, value: float) -> None:
 
 def drop(x: Tensor, seed: int, kept: int, value: float) -> Tensor:
     """x times the mask that `draw_mask` would draw, which is not kept: nothing but the seed is needed to repeat it."""
+    return (_drop if draws_natively(x) else run_drop)(x, seed, kept, value)
+
+
+def _drop(x: Tensor, seed: int, kept: int, value: float) -> Tensor:
+    if not _is_plain_memory(x):
+        x = x.resolve_neg().clone(memory_format=torch.contiguous_format)
     y = torch.empty_like(x)
     threads = torch.get_num_threads()
     _kernels.drop(x.itemsize, threads, x.numel(), seed, kept, value, x.data_ptr(), y.data_ptr())
     return y
+
+
+def _fake_drop(x: Tensor, seed: int, kept: int, value: float) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def _is_plain_memory(x: Tensor) -> bool:
+    """Whether the numbers of x lie one after the other, and are what they seem: no negative view, no lazy zeros."""
+    return x.is_contiguous() and not (x.is_neg() or x._is_zerotensor())
+
+
+_library.impl("drop", _drop, "CPU")
+torch.library.register_fake("elman::drop", _fake_drop, lib=_library)
+run_drop: Callable[..., Tensor] = torch.ops.elman.drop.default

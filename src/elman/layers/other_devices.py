@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from elman.layers.reference import LSTM, State
 
 
-def flatten(form: Any, weights: list[Tensor]) -> None:
+def flatten(form: Any, weights: Sequence[Tensor]) -> None:
     """Put the weights of a stack side by side in one block, as cuDNN reads them; it would copy them at every call.
 
     Nothing happens away from CUDA, and where two weights are one.
@@ -33,10 +33,10 @@ def flatten(form: Any, weights: list[Tensor]) -> None:
     mode: int = get_cudnn_mode(form.mode)  # type: ignore[no-untyped-call]
     sizes = form.input_size, mode, form.hidden_size, form.proj_size, form.num_layers
     with torch.cuda.device(weights[0].device), torch.no_grad():
-        torch._cudnn_rnn_flatten_weight(weights, each, *sizes, form.batch_first, form.bidirectional)
+        torch._cudnn_rnn_flatten_weight(list(weights), each, *sizes, form.batch_first, form.bidirectional)
 
 
-def _fits_cudnn(weights: list[Tensor]) -> bool:
+def _fits_cudnn(weights: Sequence[Tensor]) -> bool:
     acceptable: Any = torch.backends.cudnn.is_acceptable
     return (
         all(w.is_cuda and w.dtype == weights[0].dtype and acceptable(w) for w in weights)

@@ -80,16 +80,26 @@ class RecurrentLayer(nn.Module):
     def flatten_parameters(self) -> None:
         """Lay the parameters side by side where cuDNN wants them so; elsewhere do nothing.
 
-        It is done whenever the module is moved; after a deep copy of a module on CUDA do it once.
+        It is done whenever the module is moved, copied or loaded.  Weights that are computed, as parametrizations
+        compute them, cannot lie so: cuDNN then copies them at every call, as it does for torch.nn's.
         """
-        own = self._parameters
-        if all(name is None or name in own for names in self._names for name in names):
-            flatten(self, [w for row in self._weights() for w in row if w is not None])
+        found = [self._parameters.get(name) for names in self._names for name in names if name is not None]
+        weights = [weight for weight in found if weight is not None]
+        if len(weights) == len(found):
+            flatten(self, weights)
 
     def _apply(self, *arguments: Any, **options: Any) -> Self:  # what .to(), .cuda() and .double() come down to
         super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
         self.flatten_parameters()
         return self
+
+    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
+        super()._load_from_state_dict(*arguments, **options)
+        self.flatten_parameters()  # load_state_dict(assign=True) brings other tensors
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # of a deep copy, or from a pickle
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.flatten_parameters()
 
     @property
     def all_weights(self) -> list[list[Tensor]]:

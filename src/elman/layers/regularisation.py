@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.utils import parametrize
 
 from elman.layers.cells import RecurrentCell
-from elman.layers.operators import PLAIN, draw_mask, draws_natively, drop
+from elman.layers.operators import draw_mask, draws_natively, drop, is_transformed
 from elman.layers.recurrent import RecurrentLayer
 
 Layer = TypeVar("Layer", RecurrentLayer, RecurrentCell)
@@ -221,6 +222,8 @@ def weight_restored(layer: Layer) -> Layer:
         else:  # others were put on the same weight, and stay
             del parts[ours[0]]
     _put_in_order(layer._parameters)
+    if isinstance(layer, RecurrentLayer):
+        layer.flatten_parameters()
     return layer
 
 
@@ -234,7 +237,7 @@ class _WeightDrop(nn.Module):
         if not self.training or self.p == 0:
             return weight
         kept = _values_kept(self.p)
-        if kept < _VALUES and type(weight) in PLAIN and draws_natively(weight):
+        if kept < _VALUES and draws_natively(weight) and forward_ad._current_level < 0:
             dropped: Tensor = _Dropped.apply(weight, _seed(self.generator), kept)  # type: ignore[no-untyped-call]
             return dropped
         return weight * locked_mask(
@@ -254,16 +257,20 @@ class _Dropped(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weight: Tensor, seed: int, kept: int) -> Tensor:
         ctx.mask = seed, kept
-        return drop(weight, seed, kept, _VALUES / kept)
+        return _times_mask(weight, seed, kept)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        seed, kept = ctx.mask
-        if not torch.is_grad_enabled() and type(gradient) is Tensor and draws_natively(gradient):
-            return drop(gradient, seed, kept, _VALUES / kept), None, None
-        mask = torch.empty(gradient.shape, dtype=gradient.dtype, device="cpu")
+        in_turn = torch.is_grad_enabled() and not is_transformed(gradient)  # the gradient may be differentiated, too
+        return (_Dropped.apply if in_turn else _times_mask)(gradient, *ctx.mask), None, None
+
+
+def _times_mask(x: Tensor, seed: int, kept: int) -> Tensor:
+    if is_transformed(x):  # transforms know torch's operators only
+        mask = torch.empty(x.shape, dtype=x.dtype, device="cpu")
         draw_mask(mask, seed, kept, _VALUES / kept)
-        return gradient * mask, None, None  # as an operator: it may be differentiated again, or many at once
+        return x * mask
+    return drop(x, seed, kept, _VALUES / kept)
 
 
 def _values_kept(p: float) -> int:

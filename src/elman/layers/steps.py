@@ -34,7 +34,8 @@ def all_states(
 
     The layers run as in a call, on the kernels.  An LSTM's cell states are then computed once more from the outputs:
     every h_{t-1} is known, so the gates of all steps are one product, and c_t = f ⊙ c_{t-1} + i ⊙ g is left of the
-    loop.  This costs about what a forward pass in PyTorch costs; gradients flow through all of it.
+    loop.  This costs about what a forward pass in PyTorch costs; gradients flow through all of it.  There are no masks,
+    neither zoneout's nor others.
 
     Parameters
     ----------
