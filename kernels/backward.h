@@ -17,13 +17,16 @@ struct BackwardStep {
   T *dh, *dc;             // [n, Hp]
   T *delta, *delta_in;    // [n, stride]
   bool odd;               // as in ForwardStep
+  Index dy_ahead = 0;     // from dE/dy_t to that of the next step, which is older
 
-  // Asks for what the cell reads of some units of a row, while the product before it runs.
+  // Asks for what the cell reads of some units of a row, while the product before it runs; dE/dy, which is read before
+  // the product, a step ahead.
   template <class C>
   ELMAN_INLINE void ask(Index row, Index unit, Index count) const {
     if (C::saved) ask_for<false>(save[row] + unit * C::saved, count * C::saved);
     if (C::saved == 0) ask_for<false>(h[row] + unit, count);
-    if (C::carries) ask_for<false>(before[row] + unit, count);
+    if (C::carries || keep_h) ask_for<false>(before[row] + unit, count);
+    if (dy) ask_for<false>(dy[row] + dy_ahead + unit, count);
     if (keep_h) ask_for<false>(keep_h[row] + unit, count);
     if (keep_c) ask_for<false>(keep_c[row] + unit, count);
   }
@@ -34,7 +37,7 @@ struct BackwardStep {
     return {.later = later + i, .dy = rows(dy), .h = h + i, .before = before + i, .save = save + i,
             .keep_h = rows(keep_h), .keep_c = rows(keep_c), .mask = rows(mask), .output_mask = rows(output_mask),
             .dh = dh + i * Hp, .dc = dc ? dc + i * Hp : nullptr, .delta = delta + i * stride,
-            .delta_in = delta_in + i * stride, .odd = odd};
+            .delta_in = delta_in + i * stride, .odd = odd, .dy_ahead = dy_ahead};
   }
 };
 
@@ -192,7 +195,8 @@ class BackwardTask {
           .save = mine_.save, .keep_h = keep_.h.data ? mine_.keep_h : nullptr,
           .keep_c = keep_.c.data ? mine_.keep_c : nullptr, .mask = plan_.masked() ? mine_.mask : nullptr,
           .output_mask = plan_.masks_dy() ? mine_.output_mask : nullptr, .dh = mine_.dh, .dc = mine_.dc,
-          .delta = mine_.delta + row * at_.stride, .delta_in = mine_.delta_in + row * at_.stride, .odd = (s & 1) != 0};
+          .delta = mine_.delta + row * at_.stride, .delta_in = mine_.delta_in + row * at_.stride, .odd = (s & 1) != 0,
+          .dy_ahead = s == 0 ? 0 : d_ == 0 ? -call_.dy.time : call_.dy.time};
       if (later > 0) backward_step<C, T>(at_, w_.hh, units_, later, step, true);
       if (n > later) backward_step<C, T>(at_, w_.hh, units_, n - later, step.from(later, at_.Hp, at_.stride), false);
       mine_.crew.meet();
