@@ -6,7 +6,7 @@ from torch.testing._internal.two_tensor import TwoTensor
 
 import elman
 from elman import _kernels
-from elman.layers import FallbackWarning, LockedDropout, functional, locked_mask, operators
+from elman.layers import FallbackWarning, LockedDropout, locked_mask, operators
 from elman.layers.masks import NO_MASKS, as_masks
 from layers.problem import DTYPES, KINDS, Problem, Reference, assert_same_bits, compare, run
 
@@ -81,41 +81,6 @@ def test_states_stay_whole_so_windows_are_the_sequence(kind) -> None:
     assert torch.equal(whole, plain * mask)
 
 
-def test_masks_expand_and_lie_as_the_output() -> None:
-    """One mask for all layers, batch_first, a sequence without a batch, and rows apart."""
-    problem = Problem("gru", L=2, batch_first=True)
-    module, x, (h,), mask = problem.module(), problem.input(), problem.state(), mask_for(problem)[:1]
-    first = Problem("gru", L=2).module()
-    expected = run(first, x.transpose(0, 1), (h,), output_mask=mask)["output"].transpose(0, 1)
-    assert torch.equal(module(x, h, output_mask=mask[0].transpose(0, 1))[0], expected)
-    assert torch.equal(first(x[0], h[:, 0], output_mask=mask[0][:, 0])[0], expected[0])
-    strided = torch.stack([mask[0].transpose(0, 1), torch.full_like(mask[0].transpose(0, 1), torch.nan)], -1)[..., 0]
-    assert torch.equal(module(x, h, output_mask=strided)[0], expected)
-
-
-@all_kinds
-def test_a_packed_sequence_takes_it_as_the_padded_one_does(kind) -> None:
-    problem = Problem(kind, L=2, bidirectional=True)
-    module, mask, lengths = problem.module(), mask_for(problem), torch.tensor([4, 13, 1, 7, 13])
-    hx = problem.state() if kind == "lstm" else problem.state()[0]
-    padded, after = module(problem.input(), hx, lengths, output_mask=mask)
-    packed = torch.nn.utils.rnn.pack_padded_sequence(problem.input(), lengths, enforce_sorted=False)
-    output, last = module(packed, hx, output_mask=mask)
-    assert torch.equal(torch.nn.utils.rnn.pad_packed_sequence(output)[0], padded)
-    assert all(torch.equal(a, b) for a, b in zip(tuple(last), tuple(after), strict=True))
-
-
-@all_kinds
-def test_functional_layers_take_it_too(kind) -> None:
-    call = {"rnn_tanh": functional.rnn, "rnn_relu": functional.rnn, "gru": functional.gru, "lstm": functional.lstm}
-    problem = Problem(kind)
-    module, mask = problem.module(), mask_for(problem)[0]
-    options = {"nonlinearity": "relu"} if kind == "rnn_relu" else {}
-    weights = [functional.Weights(*module.all_weights[0])]
-    output, _ = call[kind](problem.input(), None, weights, output_mask=mask, **options)
-    assert torch.equal(output, module(problem.input(), output_mask=mask)[0])
-
-
 def test_the_output_may_be_changed_in_place() -> None:
     """What the backward pass reads is the state, which is another tensor."""
     gru, x, mask = elman.GRU(3, 8), torch.randn(5, 2, 3), locked_mask((1, 2, 8), 0.5)
@@ -172,19 +137,6 @@ def test_it_compiles(kind, close) -> None:
     for save in (False, True):
         call = (module._cell, problem.input(), None, h0, c0, weights, False, save, None, None, None, mask[0])
         torch.library.opcheck(operators.run_layer, call)
-
-
-@pytest.mark.parametrize("kind", ["rnn_tanh", "gru", "lstm"])
-def test_a_crew_has_the_bits_of_one_thread(kind, threads) -> None:
-    """One row of a large layer: two threads share its units."""
-    problem = Problem(kind, T=40, N=1, I=64, H=200)
-    module, mask = problem.module(), mask_for(problem)[0]
-    arguments = problem.input(), problem.state(), None, None, None, mask
-    threads(1)
-    one = run(module, *arguments)
-    threads(2)
-    for _ in range(20):
-        assert_same_bits(run(module, *arguments), one)
 
 
 def test_masks_that_are_more_than_their_numbers_are_not_passed_over() -> None:

@@ -1,4 +1,7 @@
-"""Recurrent dropout in the layers: W is given m ⊙ h, on the kernels, in values and all gradients."""
+"""Recurrent dropout in the layers: W is given m ⊙ h, on the kernels, in values and all gradients.
+
+What is the same for `output_mask` is tested here for both.
+"""
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from elman.layers import FallbackWarning, functional, locked_mask, operators
 from layers.problem import DTYPES, KINDS, Problem, Reference, assert_same_bits, compare, run
 
 all_kinds = pytest.mark.parametrize("kind", KINDS)
+both_masks = pytest.mark.parametrize("name", ["recurrent_mask", "output_mask"])
 
 
 def mask_for(problem: Problem) -> torch.Tensor:
@@ -102,26 +106,28 @@ def test_zeros_forget_everything_but_what_goes_around_w() -> None:
     assert torch.equal(output, alone)
 
 
-def test_masks_expand_and_lie_as_the_output() -> None:
+@both_masks
+def test_masks_expand_and_lie_as_the_output(name) -> None:
     """One mask for all layers, batch_first, and a sequence without a batch."""
     problem = Problem("gru", L=2, batch_first=True)
     module, x, (h,), mask = problem.module(), problem.input(), problem.state(), mask_for(problem)[:1]
     first = Problem("gru", L=2).module()
-    expected = run(first, x.transpose(0, 1), (h,), recurrent_mask=mask)["output"].transpose(0, 1)
-    assert torch.equal(module(x, h, recurrent_mask=mask[0].transpose(0, 1))[0], expected)
-    assert torch.equal(first(x[0], h[:, 0], recurrent_mask=mask[0][:, 0])[0], expected[0])
+    expected = run(first, x.transpose(0, 1), (h,), **{name: mask})["output"].transpose(0, 1)
+    assert torch.equal(module(x, h, **{name: mask[0].transpose(0, 1)})[0], expected)
+    assert torch.equal(first(x[0], h[:, 0], **{name: mask[0][:, 0]})[0], expected[0])
     strided = torch.stack([mask[0].transpose(0, 1), torch.full_like(mask[0].transpose(0, 1), torch.nan)], -1)[..., 0]
-    assert torch.equal(module(x, h, recurrent_mask=strided)[0], expected)
+    assert torch.equal(module(x, h, **{name: strided})[0], expected)
 
 
+@both_masks
 @all_kinds
-def test_a_packed_sequence_takes_it_as_the_padded_one_does(kind) -> None:
+def test_a_packed_sequence_takes_it_as_the_padded_one_does(kind, name) -> None:
     problem = Problem(kind, L=2, bidirectional=True)
     module, mask, lengths = problem.module(), mask_for(problem), torch.tensor([4, 13, 1, 7, 13])
     hx = problem.state() if kind == "lstm" else problem.state()[0]
-    padded, after = module(problem.input(), hx, lengths, recurrent_mask=mask)
+    padded, after = module(problem.input(), hx, lengths, **{name: mask})
     packed = torch.nn.utils.rnn.pack_padded_sequence(problem.input(), lengths, enforce_sorted=False)
-    output, last = module(packed, hx, recurrent_mask=mask)
+    output, last = module(packed, hx, **{name: mask})
     assert torch.equal(torch.nn.utils.rnn.pad_packed_sequence(output)[0], padded)
     assert all(torch.equal(a, b) for a, b in zip(tuple(last), tuple(after), strict=True))
 
@@ -141,15 +147,16 @@ def test_chunks_and_rows_alone_have_the_same_bits(kind) -> None:
     assert torch.equal(row, whole[:, 2:3])
 
 
+@both_masks
 @all_kinds
-def test_functional_layers_take_it_too(kind) -> None:
+def test_functional_layers_take_it_too(kind, name) -> None:
     call = {"rnn_tanh": functional.rnn, "rnn_relu": functional.rnn, "gru": functional.gru, "lstm": functional.lstm}
     problem = Problem(kind)
     module, mask = problem.module(), one_mask(problem)
     options = {"nonlinearity": "relu"} if kind == "rnn_relu" else {}
     weights = [functional.Weights(*module.all_weights[0])]
-    output, _ = call[kind](problem.input(), None, weights, recurrent_mask=mask, **options)
-    assert torch.equal(output, module(problem.input(), recurrent_mask=mask)[0])
+    output, _ = call[kind](problem.input(), None, weights, **{name: mask}, **options)
+    assert torch.equal(output, module(problem.input(), **{name: mask})[0])
 
 
 def test_a_projection_drops_what_it_puts_out(monkeypatch, close) -> None:
@@ -217,14 +224,15 @@ def test_what_does_not_fit_is_said() -> None:
         torch.ops.elman.layer(2, x, None, h0, None, row, False, False, None, None, torch.ones(1, 2, 4))
 
 
+@both_masks
 @pytest.mark.parametrize("kind", ["rnn_tanh", "gru", "lstm"])
-def test_a_crew_has_the_bits_of_one_thread(kind, threads) -> None:
+def test_a_crew_has_the_bits_of_one_thread(kind, name, threads) -> None:
     """One row of a large layer: two threads share its units, and meet at every step."""
     problem = Problem(kind, T=40, N=1, I=64, H=200)
     module, mask = problem.module(), one_mask(problem)
-    arguments = problem.input(), problem.state(), None, None, mask
+    arguments = problem.input(), problem.state()
     threads(1)
-    one = run(module, *arguments)
+    one = run(module, *arguments, **{name: mask})
     threads(2)
     for _ in range(20):
-        assert_same_bits(run(module, *arguments), one)
+        assert_same_bits(run(module, *arguments, **{name: mask}), one)

@@ -28,7 +28,6 @@ class Masks(NamedTuple):
 
     def of(self, index: int) -> "Masks":
         """Those of one layer of a stack."""
-
         if self is NO_MASKS:
             return self
 

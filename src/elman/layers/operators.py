@@ -1,7 +1,8 @@
-"""The kernels as two PyTorch operators, and the autograd Function around them.
+"""The kernels as PyTorch operators, and the autograd Function around those of a layer.
 
 ``torch.ops.elman.layer`` runs one recurrent layer of one or two directions, ``torch.ops.elman.layer_backward`` its
-gradients; both are opaque to torch.compile and torch.export, which see their shapes through `register_fake`.
+gradients, ``torch.ops.elman.drop`` multiplies by a mask that a seed stands for; all are opaque to torch.compile and
+torch.export, which see their shapes through `register_fake`.
 Autograd sits outside, in `Recurrence`: compiled graphs differentiate it as they do every autograd.Function.
 
 Letters: T time, N batch, I input, H hidden, D directions, G gates.  x is (T, N, I), or int64 (T, N): the codes of
@@ -41,8 +42,7 @@ _library.define(
 _library.define(
     "layer_backward(int cell, Tensor x, Tensor? lengths, Tensor h0, Tensor? c0, Tensor?[] weights, Tensor y,"
     " Tensor saved, Tensor? dy, Tensor? dh_n, Tensor? dc_n, bool[] wanted, Tensor? keep_h=None,"
-    " Tensor? keep_c=None, Tensor? recurrent_mask=None,"
-    " Tensor? output_mask=None) -> Tensor[]",
+    " Tensor? keep_c=None, Tensor? recurrent_mask=None, Tensor? output_mask=None) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 _library.define(
