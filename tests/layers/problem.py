@@ -28,16 +28,19 @@ class Problem:
     dtype: torch.dtype = torch.float32
 
     def module(self, library=elman, **options) -> nn.Module:
-        """The layer of `elman` or of `torch.nn`, with weights large enough for every gate to move."""
+        """The layer of `elman` or of `torch.nn`, with weights large enough for every gate to move.
+
+        ReLU has no ceiling: its weights are smaller, that no gradient is a small difference of large terms.
+        """
         if self.kind.startswith("rnn"):
             options["nonlinearity"] = self.kind.removeprefix("rnn_")
         options |= {"bias": self.bias, "bidirectional": self.bidirectional, "batch_first": self.batch_first}
         name = self.kind.partition("_")[0].upper()
         module = getattr(library, name)(self.I, self.H, self.L, **options, dtype=self.dtype)
-        generator = torch.Generator().manual_seed(1)
+        generator, most = torch.Generator().manual_seed(1), 1 if self.kind == "rnn_relu" else 2
         with torch.no_grad():
             for parameter in module.parameters():
-                bound = 2 / self.H**0.5 if parameter.dim() == 2 else 1
+                bound = most / self.H**0.5 if parameter.dim() == 2 else 1
                 parameter.copy_((torch.rand(parameter.shape, generator=generator, dtype=torch.float64) * 2 - 1) * bound)
         return module
 
