@@ -144,13 +144,15 @@ def test_an_interrupted_run_names_its_checkpoint(elman: Command, text: Path, mon
     assert not Path("m").exists()
 
 
-def test_a_checkpoint_is_replaced_with_a_word(elman: Command, text: Path) -> None:
+def test_the_checkpoint_of_an_unfinished_run_is_kept_under_another_name(elman: Command, text: Path) -> None:
     Path("m.checkpoint").write_text("what a run left", encoding="utf-8")
     code, _, err = elman("train", "lm", "fox.txt", "-o", "m", *SMALL)
     assert code == 0
     assert err.startswith(
-        "elman: note: replacing m.checkpoint of a run that did not finish; --resume would go on with it"
+        "elman: note: m.checkpoint of a run that did not finish becomes m.checkpoint.old; --resume would go on with it"
     )
+    assert Path("m.checkpoint.old").read_text(encoding="utf-8") == "what a run left"
+    assert not Path("m.checkpoint").exists()
 
 
 def test_a_foreign_checkpoint_is_not_resumed(elman: Command, text: Path) -> None:

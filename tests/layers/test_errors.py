@@ -31,6 +31,35 @@ CASES = {
         lambda: elman.GRU(3, 4, batch_first=True)(x[..., :2]),
         "input has shape (7, 5, 2); expected (N, T, I), as batch_first is set, or (T, I) for one sequence, with I =",
     ),
+    "a sparse input": (
+        lambda: GRU(x.to_sparse()),
+        "input is sparse_coo; expected a dense Tensor (T, N, I): for rows of unequal lengths, padded and with lengths",
+        TypeError,
+    ),
+    "rows in a nested tensor": (
+        lambda: GRU(torch.nested.nested_tensor([x[:, 0], x[:2, 0]], layout=torch.jagged)),
+        "input is jagged; expected a dense Tensor (T, N, I)",
+        TypeError,
+    ),
+    "codes, packed": (
+        lambda: GRU(pack_sequence([torch.tensor([0, 2, 1])])),
+        "input is a PackedSequence of integers; codes of 1-of-N inputs go in padded, (T, N), and with lengths",
+    ),
+    "codes for a cell": (
+        lambda: elman.GRUCell(3, 4)(torch.tensor([0, 2])),
+        "input holds integers, and a cell takes vectors (N, I) in float32; 1-of-N vectors of codes are"
+        " torch.nn.functional.one_hot(codes, 3).to(torch.float32)",
+    ),
+    "a list of weights": (
+        lambda: functional.gru(x, None, [GRU.all_weights[0]]),
+        "weights[0] is a list of 4; expected elman.layers.Weights: of a layer Weights(*layer.all_weights[0])",
+        TypeError,
+    ),
+    "a number for the shape of a mask": (
+        lambda: elman.layers.locked_mask(16, 0.5),
+        "shape is 16; expected a tuple, such as (1, N, H) for an output (T, N, H)",
+        TypeError,
+    ),
     "wrong features, packed": (
         lambda: GRU(pack_sequence([x[:, 0, :2]])),
         "input.data has shape (7, 2); expected (all steps, I) with I = input_size = 3",

@@ -44,6 +44,14 @@ def test_detach_keeps_the_kind_and_shares_the_values(make) -> None:
         assert after.data_ptr() == before.data_ptr()
 
 
+def test_a_saved_state_loads_by_default(tmp_path) -> None:
+    _, state = elman.LSTM(3, 4)(torch.randn(5, 2, 3))
+    torch.save({"state": elman.detach(state)}, tmp_path / "state.pt")
+    loaded = torch.load(tmp_path / "state.pt")["state"]
+    assert isinstance(loaded, elman.LSTMState)
+    assert all(map(torch.equal, loaded, state))
+
+
 def test_detach_of_no_state() -> None:
     assert elman.detach(None) is None
 

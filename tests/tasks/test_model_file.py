@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from elman import __version__
+from elman import LanguageModel, __version__
 from elman.tasks import model_file
 from elman.tasks.model_file import ModelFileError, check_writable, read_file, write_file
 
@@ -160,3 +160,20 @@ def test_headers_that_are_json_and_no_header(tmp_path: Path) -> None:
         path.write_bytes(len(header).to_bytes(8, "little") + header)
         with pytest.raises(ModelFileError, match="is not an Elman model"):
             read_file(path, "model")
+
+
+def test_a_model_replaces_a_model_and_nothing_else(tmp_path: Path) -> None:
+    model = LanguageModel(hidden=4, layers=1).fit("to be or not to be " * 50, epochs=1)
+    path = tmp_path / "m.elman"
+    model.save(path)
+    model.save(path)
+    (empty := tmp_path / "empty").touch()
+    model.save(empty)
+    (text := tmp_path / "precious.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=r"precious.txt is not an Elman model: .*; it will not be overwritten: remove it"
+    ):
+        model.save(text)
+    assert text.read_text(encoding="utf-8") == "mine"
+    with pytest.raises(ValueError, match="is not a regular file; it will not be overwritten"):
+        model.save("/dev/null")

@@ -43,8 +43,7 @@ def ask(model: Any, verb: str, **flags: Any) -> Callable[..., Any]:
     """
     method = getattr(model, verb, None)
     if method is None:
-        can = [name for name in ("predict", "generate", "evaluate", "export", "info") if hasattr(model, name)]
-        raise CommandLineError(f"a model of the task {model.task} does not {verb}; it can {', '.join(can)}")
+        raise CommandLineError(f"a model of the task {model.task} does not {verb}; it can {', '.join(_verbs(model))}")
     given = {name: value for name, value in flags.items() if value is not None}
     known = list(inspect.signature(method).parameters)
     for name in given:
@@ -55,6 +54,15 @@ def ask(model: Any, verb: str, **flags: Any) -> Callable[..., Any]:
                 + (f"it takes {listed}" if listed else "leave it out")
             )
     return partial(method, **given)
+
+
+def _verbs(model: Any) -> list[str]:
+    """What the command line can do with a model."""
+    from elman.export.onnx_file import EXPORTED
+    from elman.tasks import NGram
+
+    methods = [name for name in ("predict", "generate", "evaluate", "info") if hasattr(model, name)]
+    return [*methods, "export"] if isinstance(model, (NGram, *EXPORTED)) else methods
 
 
 def _flag(name: str) -> str:

@@ -58,6 +58,11 @@ def check_input(input: Tensor, input_size: int, weight: Tensor, batch_first: boo
     """
     if not isinstance(input, Tensor):
         raise TypeError(f"input is a {type(input).__name__}; expected a Tensor (T, N, I) or a PackedSequence")
+    if input.layout is not torch.strided:
+        raise TypeError(
+            f"input is {str(input.layout).removeprefix('torch.')}; expected a dense Tensor (T, N, I): for rows of"
+            " unequal lengths, padded and with lengths"
+        )
     if input.dtype in INTEGERS:
         return _check_codes(input, weight, batch_first)
     if input.dim() not in (2, 3) or input.shape[-1] != input_size:
@@ -83,6 +88,10 @@ def _check_codes(input: Tensor, weight: Tensor, batch_first: bool) -> Tensor:
 def check_packed(packed: PackedSequence, input_size: int, weight: Tensor) -> Tensor:
     """`check_input` for the data of a packed sequence."""
     data = packed.data
+    if data.dtype in INTEGERS:
+        raise ValueError(
+            "input is a PackedSequence of integers; codes of 1-of-N inputs go in padded, (T, N), and with lengths"
+        )
     if data.dim() != 2 or data.shape[1] != input_size:
         raise ValueError(_wrong_input("input.data", data, "(all steps, I)", input_size))
     return check_dtype("input.data", data, weight)
@@ -92,6 +101,11 @@ def check_cell_input(input: Tensor, input_size: int, weight: Tensor) -> Tensor:
     """`check_input` for one step."""
     if not isinstance(input, Tensor):
         raise TypeError(f"input is a {type(input).__name__}; expected a Tensor (N, I)")
+    if input.dtype in INTEGERS:
+        raise ValueError(
+            f"input holds integers, and a cell takes vectors (N, I) in {short(weight.dtype)}; 1-of-N vectors of codes"
+            f" are torch.nn.functional.one_hot(codes, {input_size}).to({weight.dtype})"
+        )
     if input.dim() not in (1, 2) or input.shape[-1] != input_size:
         raise ValueError(_wrong_input("input", input, "(N, I) or (I,)", input_size))
     return check_dtype("input", input, weight)

@@ -14,7 +14,7 @@ from torch.autograd import forward_ad
 from torch.nn.functional import one_hot
 
 from elman.layers import fallback, operators
-from elman.layers.checks import as_lengths, check_input, check_lengths, check_states, check_weights
+from elman.layers.checks import as_lengths, check_input, check_lengths, check_states, check_weights, kind_of
 from elman.layers.masks import NO_MASKS, Mask, Masks, as_masks
 from elman.layers.other_devices import Stack
 from elman.layers.reference import GRU, LSTM, RNN_RELU, RNN_TANH, State, Weights
@@ -161,6 +161,10 @@ def _one_layer(
     if len(weights) not in (1, 2):
         raise ValueError(f"{len(weights)} weights; expected one Weights for each of 1 or 2 directions")
     first = weights[0]
+    if not isinstance(first, Weights):
+        raise TypeError(
+            f"weights[0] is {kind_of(first)}; expected elman.layers.Weights: of a layer Weights(*layer.all_weights[0])"
+        )
     input = check_input(input, first.w_ih.shape[1], first.w_ih, batch_first)
     if input.dim() != (3 if input.is_floating_point() else 2):
         raise ValueError(f"input has shape {tuple(input.shape)}; expected three dimensions, or two of codes")

@@ -167,6 +167,8 @@ def check_masks(
     output_mask: Tensor | None,
 ) -> None:
     """Check one layer's masks against its other tensors: zoneout (T, N, D·H), the others (N, D·H)."""
+    if keep_h is None and keep_c is None and recurrent_mask is None and output_mask is None:
+        return
     for name, mask in (("recurrent_mask", recurrent_mask), ("output_mask", output_mask)):
         shape = (x.shape[1], h0.shape[0] * h0.shape[2])
         if mask is not None and (mask.shape != shape or mask.dtype != h0.dtype):

@@ -178,7 +178,7 @@ def _regular(
     x: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None]
 ) -> tuple[Tensor, Tensor, Tensor | None, *tuple[Tensor | None, ...]]:
     """The inputs in the layouts that the kernels read; copies of those that have others."""
-    return _rows(x), h0.resolve_neg().contiguous(), _contiguous(c0), *[_contiguous(w) for w in weights]
+    return _rows(x), whole(h0), _contiguous(c0), *[_contiguous(w) for w in weights]
 
 
 def _outputs(h0: Tensor, c0: Tensor | None, x: Tensor, batch_first: bool) -> list[Tensor]:
@@ -217,7 +217,7 @@ def _sizes(x: Tensor, weights: Sequence[Tensor | None]) -> tuple[int, int, int]:
 
 def _rows(x: Tensor) -> Tensor:
     """x with a contiguous last dimension; the others may have any strides, as all dimensions of codes may."""
-    x = x.resolve_neg()  # the sign of a view may stand in a flag beside its numbers
+    x = x.resolve_neg() if x.is_neg() else x  # the sign of a view may stand in a flag beside its numbers
     return x if not x.is_floating_point() or x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
 
 
@@ -228,7 +228,12 @@ def _rows_or_none(x: Tensor | None) -> Tensor | None:
 
 
 def _contiguous(x: Tensor | None) -> Tensor | None:
-    return None if x is None else x.resolve_neg().contiguous()
+    return None if x is None else whole(x)
+
+
+def whole(x: Tensor) -> Tensor:
+    """x with its numbers one after the other, and with the signs that it stands for."""
+    return x if x.is_contiguous() and not x.is_neg() else x.resolve_neg().contiguous()  # asking is cheaper
 
 
 def _address(x: Tensor | None = None) -> int:
@@ -272,12 +277,15 @@ PLAIN = (Tensor, torch.nn.Parameter)
 
 def _unwatched(*tensors: Tensor | None) -> bool:
     """Whether nothing but the kernels would see the operator: no compiler, tracer, mode or profiler, plain tensors."""
+    for t in tensors:  # not all() of a generator: a short sequence feels it
+        if t is not None and not (type(t) in PLAIN and t.is_cpu):
+            return False
     return not (
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack()
         or torch._C._get_tracing_state()
         or torch._C._autograd._profiler_enabled()
-    ) and all(t is None or (type(t) in PLAIN and t.is_cpu) for t in tensors)
+    )
 
 
 class Recurrence(torch.autograd.Function):

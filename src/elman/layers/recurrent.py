@@ -223,7 +223,8 @@ class HiddenStateLayer(RecurrentLayer):
             What lies behind a row's length is not read; outputs there are zero, and the states stand still.
         zoneout : Tensor or float; default None
             How much of each unit's state stays as it was before a step (`elman.layers.zoneout_mask`): of the shape of
-            `output`, with L before it where the layers differ, or what expands to it.  Not with a PackedSequence.
+            `output`, with L before it where the layers differ, or what expands to it.  A number is that part of every
+            unit, in training mode too: nothing is drawn here.  Not with a PackedSequence.
         recurrent_mask : Tensor (1, N, D·H), with L before it where the layers differ; default None
             Recurrent dropout: what each h_{t-1} is multiplied by on its way through W, at every step the same
             (`elman.layers.locked_mask`).  (N, 1, D·H) with `batch_first`, (1, D·H) for one sequence, or what expands

@@ -57,7 +57,7 @@ def locked_mask(
     >>> dropped = output * mask  # the same units at all 50 steps
     """
     _check_probability(p)
-    mask = torch.empty(tuple(shape), dtype=dtype, device=device)
+    mask = torch.empty(_as_shape(shape), dtype=dtype, device=device)
     kept = _values_kept(p)
     return mask.fill_(1) if kept == _VALUES else _drawn(mask, kept, _VALUES / kept, generator)
 
@@ -100,7 +100,7 @@ def zoneout_mask(
     tensor([0.1000])
     """
     _check_probability(p)
-    mask = torch.empty(tuple(shape), dtype=dtype, device=device)
+    mask = torch.empty(_as_shape(shape), dtype=dtype, device=device)
     return _drawn(mask, min(round(p * _VALUES), _VALUES - 1), 1.0, generator) if training else mask.fill_(p)
 
 
@@ -326,6 +326,12 @@ def _check_layer(layer: object) -> None:
     if not isinstance(layer, RecurrentLayer | RecurrentCell):
         name = f"{type(layer).__module__.partition('.')[0]}'s {type(layer).__name__}"
         raise TypeError(f"layer is {name}; expected an RNN, GRU, LSTM or a cell of elman")
+
+
+def _as_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(shape, int):
+        raise TypeError(f"shape is {shape}; expected a tuple, such as (1, N, H) for an output (T, N, H)")
+    return tuple(shape)
 
 
 def _check_probability(p: float) -> None:

@@ -27,6 +27,7 @@ class LSTMState(NamedTuple):
 
 
 _register_namedtuple(LSTMState, serialized_type_name="elman.LSTMState")  # torch.export.save asks for a name
+torch.serialization.add_safe_globals([LSTMState])  # as torch.nn's plain pair, torch.load reads it by default
 
 
 @overload

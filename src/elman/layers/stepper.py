@@ -63,7 +63,7 @@ class Stepper:
     def __init__(self, cell: int, weights: list[list[Any]], codes: bool = False) -> None:
         first = weights[0][0]
         I, H = int(first.shape[1]), int(first.shape[0]) // GATES[cell]  # noqa: E741
-        rows = [[None if w is None else w.detach().resolve_neg().contiguous() for w in row] for row in weights]
+        rows = [[None if w is None else operators.whole(w.detach()) for w in row] for row in weights]
         for index, row in enumerate(rows):
             _check_layer(cell, row, H if index else I, H, first.dtype)
         places = [[0 if w is None else w.data_ptr() for w in row] for row in rows]
@@ -128,7 +128,7 @@ class Stepper:
         N = shape[0]
         if self.codes:
             x = x.to(torch.int64)
-        x = _regular(x)
+        x = operators.whole(x)
         threads = torch.get_num_threads()
         if state is None:
             state = self.initial_state(N)
@@ -153,7 +153,7 @@ class Stepper:
                 f"{name} is {_said(state)}; expected (L, N, H) = {(self.num_layers, N, self.hidden_size)} of"
                 f" {_short(self._dtype)} on the CPU"
             )
-        return _regular(state)
+        return operators.whole(state)
 
     def _refuse(self, x: object) -> NoReturn:
         if type(x) not in operators.PLAIN:
@@ -228,13 +228,6 @@ def _check_layer(cell: int, row: list[Any], I: int, H: int, dtype: torch.dtype) 
     state = torch.empty((1, 1, H), dtype=dtype, device="cpu")
     x = torch.empty((1, 1, I), dtype=dtype, device="cpu")
     check_weights(cell, x, state, state if cell == LSTM else None, row)
-
-
-def _regular(x: Tensor) -> Tensor:
-    """x as it is read natively: whole, and with the signs that it stands for."""
-    if x.is_neg():
-        x = x.resolve_neg()
-    return x if x.is_contiguous() else x.contiguous()
 
 
 def stepping_needs_reference(weights: list[list[Any]]) -> str:

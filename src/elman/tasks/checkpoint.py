@@ -1,5 +1,6 @@
 """Checkpoints: all that a run needs to go on after a stop as if there had been none."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from elman.tasks.model_file import ModelFileError, Stored, read_file, write_file
 
-__all__ = ["Run", "read_checkpoint", "restore", "save_checkpoint"]
+__all__ = ["Run", "older", "read_checkpoint", "restore", "save_checkpoint", "set_aside"]
 
 
 @dataclass
@@ -75,6 +76,17 @@ def save_checkpoint(
         for index, moments in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{index}.{name}": tensor for name, tensor in moments.items()}
     write_file(path, "checkpoint", {**task, "run": facts}, {**tensors, "generator": generator.get_state()})
+
+
+def older(path: str | os.PathLike[str]) -> str:
+    """The name that `set_aside` gives a checkpoint."""
+    return f"{os.fspath(path)}.old"
+
+
+def set_aside(path: str | os.PathLike[str]) -> None:
+    """Give the checkpoint of an earlier run another name, if there is one: a new run does not end what may go on."""
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, older(path))
 
 
 def read_checkpoint(path: str | os.PathLike[str], task: str) -> Stored:

@@ -20,7 +20,16 @@ from torch import Tensor
 
 from elman import __version__
 
-__all__ = ["FORMAT", "ModelFileError", "Stored", "check_writable", "read_file", "write_file", "written_whole"]
+__all__ = [
+    "FORMAT",
+    "ModelFileError",
+    "Stored",
+    "check_replaceable",
+    "check_writable",
+    "read_file",
+    "write_file",
+    "written_whole",
+]
 
 FORMAT = 1
 """Version of the files written here; files of a higher one are refused."""
@@ -106,6 +115,22 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             probe.unlink(missing_ok=True)
 
 
+def check_replaceable(path: str | os.PathLike[str]) -> None:
+    """Raise ValueError unless there is nothing at `path`, or a model: nobody's text or table ends as a model.
+
+    A device is refused too, and what the shell makes of ``-o *.txt``.
+    """
+    target, name = Path(path), os.fspath(path)
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{name} is not a regular file; it will not be overwritten: give another name")
+    if target.exists() and target.stat().st_size:
+        try:
+            with _opened(path, "model"):
+                pass
+        except ModelFileError as error:
+            raise ValueError(f"{error}; it will not be overwritten: remove it or give another name") from error
+
+
 def read_file(path: str | os.PathLike[str], kind: str) -> Stored:
     """Read a file that `write_file` wrote.
 
@@ -123,6 +148,13 @@ def read_file(path: str | os.PathLike[str], kind: str) -> Stored:
     OSError
         If it cannot be read.
     """
+    with _opened(path, kind) as (file, description):
+        return Stored(description, {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str], kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A file of ours with its tensors not yet read, and its description; errors as `read_file` has them."""
     name = os.fspath(path)
     try:
         _check_length(Path(path), kind)
@@ -130,8 +162,7 @@ def read_file(path: str | os.PathLike[str], kind: str) -> Stored:
             metadata = file.metadata() or {}
             if "elman" not in metadata:
                 raise ModelFileError(f"{name} is a safetensors file, but not one that Elman wrote")
-            description = _checked(name, json.loads(metadata["elman"]), kind)
-            return Stored(description, {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+            yield file, _checked(name, json.loads(metadata["elman"]), kind)
     except OSError as error:
         raise type(error)(f"cannot read {name}: {_reason(error)}") from error
     except (safetensors.SafetensorError, json.JSONDecodeError) as error:

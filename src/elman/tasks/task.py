@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elman import __version__
 from elman.tasks.checkpoint import Run, read_checkpoint
-from elman.tasks.model_file import FORMAT, Stored, write_file
+from elman.tasks.model_file import FORMAT, Stored, check_replaceable, write_file
 from elman.tasks.parts import rebuilding
 from elman.tasks.plan import Plan, make_plan
 from elman.tasks.training import Learner, Progress, TrainingError, train, using_threads
@@ -37,11 +37,12 @@ class Task(ABC):
         Raises
         ------
         ValueError
-            If the model is not trained.
+            If the model is not trained, or there is a file at `path` that is no model, which is not overwritten.
         OSError
             If the file cannot be written; what was there before is still there.
         """
         facts, tensors = self._stored()
+        check_replaceable(path)
         write_file(path, "model", {"task": self.task, **facts, "metrics": self.metrics}, tensors)
 
     @classmethod

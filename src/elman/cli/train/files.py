@@ -31,6 +31,8 @@ def check_files(
         If a file cannot be written.
     """
     from elman.tasks import check_writable
+    from elman.tasks.checkpoint import older
+    from elman.tasks.model_file import check_replaceable
 
     taken = {path.resolve() for path in read}
     for path in filter(None, (output, checkpoint, log)):
@@ -38,23 +40,13 @@ def check_files(
             raise CommandLineError(f"{path} would be used twice and overwritten; give the output another name")
         taken.add(path.resolve())
         check_writable(path)
-    _check_replaceable(output)
+    check_replaceable(output)
     if checkpoint is None:
         return
     if resume and not checkpoint.exists():
         raise CommandLineError(f"there is no {checkpoint} to resume; leave --resume out to start anew")
     if checkpoint.exists() and not resume:
-        note(f"replacing {checkpoint} of a run that did not finish; --resume would go on with it", "note")
-
-
-def _check_replaceable(output: Path) -> None:
-    """A model may replace a model, but not a device or what the shell made of ``-o *.txt``."""
-    from elman.tasks.model_file import ModelFileError, read_file
-
-    if output.exists() and not output.is_file():
-        raise CommandLineError(f"{output} is not a regular file; it will not be overwritten: give another name")
-    if output.exists() and output.stat().st_size:
-        try:
-            read_file(output, "model")
-        except ModelFileError as error:
-            raise CommandLineError(f"{error}; it will not be overwritten: remove it or give another name") from error
+        note(
+            f"{checkpoint} of a run that did not finish becomes {older(checkpoint)}; --resume would go on with it",
+            "note",
+        )
