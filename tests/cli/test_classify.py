@@ -158,4 +158,4 @@ def test_flags_of_other_tasks_are_refused(elman: Command, classifier: Path) -> N
     code, _, err = elman("predict", str(classifier), "--csv")
     assert (code, "--csv and --plot are for forecasts" in err) == (2, True)
     code, _, err = elman("generate", str(classifier))
-    assert (code, "does not generate; it can predict, evaluate, info" in err) == (2, True)
+    assert (code, "does not generate; it can predict, evaluate, info, export" in err) == (2, True)

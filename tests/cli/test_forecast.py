@@ -78,6 +78,20 @@ def test_the_logarithm_and_a_long_table(elman: Command, tmp_path: Path) -> None:
     assert [forecast.series for forecast in load("m").predict()] == ["a", "b"]
 
 
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_form_of_dates_alone_is_enough(elman: Command, tmp_path: Path) -> None:
+    rows = "".join(f"{day:02}.01.2020,{day}\n" for day in range(31, 0, -1))
+    (tmp_path / "d.csv").write_text(f"date,y\n{rows}", encoding="utf-8")
+    words = ["train", "forecast", "d.csv", "--model", "ar", "--order", "1", "--horizon", "3", "-o", "f"]
+    assert elman(*words, "--date-format", "%d.%m.%Y").code == 0
+    lines = elman("predict", "f", "--csv").out.splitlines()
+    assert [line.split(",")[1] for line in lines[1:]] == ["2020-02-01", "2020-02-02", "2020-02-03"]
+    assert [float(line.split(",")[2]) for line in lines[1:]] == pytest.approx([32, 33, 34])
+    result = elman(*words)
+    assert result.code == 0
+    assert result.err.startswith("elman: warning: d.csv: column 'date' looks like dates ('31.01.2020'), ")
+
+
 def test_predict_prints_a_table_for_each_series(elman: Command, forecaster: Path, table: Path) -> None:
     code, out, err = elman("predict", str(forecaster))
     assert (code, err) == (0, "")
@@ -133,7 +147,7 @@ WRONG = {
     "evaluate MODEL load.csv --block 3": (
         "--block is not for evaluate with a model of the task forecast; it takes --last, --stride"
     ),
-    "generate MODEL": "a model of the task forecast does not generate; it can predict, evaluate, info",
+    "generate MODEL": "a model of the task forecast does not generate; it can predict, evaluate, info, export",
     "export MODEL a.arpa": "MODEL is of the task forecast, which is written as .onnx, not a.arpa",
     "export MODEL a.onnx --lengths": (
         "lengths is True, but a forecaster takes none: every series has a window of the past"

@@ -150,7 +150,7 @@ def test_the_booking_sentences(elman: Command) -> None:
         (["predict", "MODEL", "--csv"], "--csv and --plot are for forecasts"),
         (["evaluate", "MODEL", "bad.conll"], "bad.conll:2: 3 columns"),
         (["export", "MODEL", "a.arpa"], "of the task tag, which is written as .onnx, not a.arpa"),
-        (["generate", "MODEL"], "a model of the task tag does not generate; it can predict, evaluate, info"),
+        (["generate", "MODEL"], "a model of the task tag does not generate; it can predict, evaluate, info, export"),
     ],
 )
 def test_errors_are_one_line(elman: Command, words: list[str], message: str, tagger: Path, tmp_path: Path) -> None:

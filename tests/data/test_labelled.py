@@ -111,6 +111,15 @@ def test_unusual_text_is_kept(tmp_path: Path) -> None:
             r"a\.jsonl:1: x: expected a list of numbers",
         ),
         ("a.jsonl", '{"x": [1, NaN], "label": 1}\n', {"series": "x"}, r"not finite, at step 1"),
+        (
+            "a.json",
+            '[{"text": "a", "label": 1}]',
+            {},
+            r"a\.json:1: a JSON array, expected JSON lines, an object in each",
+        ),
+        ("a.json", '["a", "b"]', {}, r"a\.json:1: a JSON array"),
+        ("a.txt", '[\n{"text": "a", "label": 1}\n]', {}, r"a\.txt:1: a JSON array"),
+        ("a.jsonl", '[ {"text": "a",\n "label": 1}]', {}, r"a\.jsonl:1: a JSON array, .*; jq -c '\.\[\]' writes them"),
         ("a.csv", "a,b\n", {"series": "x"}, r"series='x' is a key of JSON lines, and this is a CSV table"),
         ("a.txt", "__label__ x\n", {}, r"a\.txt:1: __label__ without a label"),
         ("a.tsv", "a\tb\n\udcff\tc\n", {}, r"a\.tsv:2: not UTF-8: byte 0xff at offset 0"),
@@ -153,3 +162,23 @@ def test_a_long_field_and_constant_memory(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1_000_000, "a file of 5 MB is not held"
+
+
+def test_a_text_may_begin_with_a_bracket(tmp_path: Path) -> None:
+    assert rows(write(tmp_path, "a.tsv", "[\ta\n[{\tb\n")) == [("[", ("a",)), ("[{", ("b",))]
+    assert rows(write(tmp_path, "a.txt", "[music] plays,a\n")) == [("[music] plays", ("a",))]
+
+
+def test_swapped_columns_are_asked_about(tmp_path: Path) -> None:
+    lines = [f"{label}\ta film, number {number}\n" for number, label in enumerate(["good", "bad"] * 4)]
+    path = write(tmp_path, "a.tsv", "".join(lines))
+    words = r"a\.tsv: the columns look swapped: .* has 8 different values in 8 rows, .* text, 2; .* --text 2 --label 1$"
+    with pytest.warns(UserWarning, match=words):
+        swapped = rows(path)
+    assert rows(path, text="2", label="1") == [(labels[0], (text,)) for text, labels in swapped]
+
+
+def test_tables_that_are_not_swapped_are_not_asked_about(tmp_path: Path) -> None:
+    """The same text with few labels, all labels different as all texts, one row."""
+    for text in ("t\ta\n" * 9 + "t\tb\nt\tc\n", "".join(f"t{n}\tl{n}\n" for n in range(30)), "good\ta film\n"):
+        assert rows(write(tmp_path, "a.tsv", text))

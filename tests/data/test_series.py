@@ -89,6 +89,46 @@ class Pandas:
         return self._frame[name]
 
 
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        ("y,day\n2,02.01.2024\n1,01.01.2024\n", "%d.%m.%Y", ("day", ("y",), "2024-01-01")),
+        ("y,day\n2,20240102\n1,20240101\n", "%Y%m%d", ("day", ("y",), "2024-01-01")),
+        ("code,day\n20240102,2.1.24\n20240188,1.1.24\n", "%d.%m.%y", ("day", ("code",), "2024-01-01")),
+    ],
+)
+def test_a_form_finds_the_column_of_dates(
+    text: str, form: str, expected: tuple[str, tuple[str, ...], str], tmp_path: Path
+) -> None:
+    (series,), columns = read_series(table(tmp_path, text), Columns(date_format=form))
+    assert (columns.date, columns.target, str(series.start)[:10]) == expected
+    assert series.values[0] < series.values[1] or columns.target == ("code",)
+
+
+def test_integers_of_parquet_may_be_dates_of_a_form(tmp_path: Path) -> None:
+    pl.DataFrame({"day": [20240102, 20240101], "y": [2.0, 1.0]}).write_parquet(tmp_path / "a.parquet")
+    (series,), _ = read_series(tmp_path / "a.parquet", Columns(date_format="%Y%m%d"))
+    assert series.values.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("cell", ["31.01.2024", "1/31/24", "2024/1/31", "01-2024", "31.1.2024 12:00"])
+def test_a_column_that_looks_like_dates_and_is_not_used_is_told_of(cell: str, tmp_path: Path) -> None:
+    path = table(tmp_path, f"y,day\n1,\n2,{cell}\n3,{cell}\n")
+    with pytest.warns(UserWarning, match=f"column 'day' looks like dates .'{cell}'.* --date 'day' .*--date-format"):
+        (series,), columns = read_series(path)
+    assert (series.values.tolist(), columns.date) == ([1, 2, 3], None)
+
+
+@pytest.mark.parametrize("cells", [("3-1", "2-2"), ("31.01.2024", "soon"), ("1.234.567", "2.345.678"), ("", "NA")])
+def test_other_columns_do_not_look_like_dates(cells: tuple[str, str], tmp_path: Path) -> None:
+    assert read_series(table(tmp_path, f"y,x\n1,{cells[0]}\n2,{cells[1]}\n")).columns.target == ("y",)
+
+
+def test_what_is_missing_leaves_a_column_of_numbers(tmp_path: Path) -> None:
+    path = table(tmp_path, "y,z,few\n1,NA,a\n2,5,b\n3,-,9\n")
+    assert read_series(path).columns.target == ("y", "z"), "of a column with more words than numbers nothing is said"
+
+
 BAD = {
     "is empty": ("", Columns(), "data.csv is empty; expected a header and rows of data"),
     "has no rows": ("a,b\n", Columns(), "data.csv has no rows; expected a header and rows"),
@@ -97,6 +137,22 @@ BAD = {
     "no such column": ("load\n1\n", Columns(target=("lod",)), "data.csv has no column 'lod'; did you mean 'load'?"),
     "two parts": ("a,b\n1,2\n", Columns(target=("a",), inputs=("a",)), "the column 'a' is given two parts"),
     "no numbers": ("a\nx\n", Columns(), "data.csv has no column of numbers to forecast; it has a"),
+    "one bad cell": (
+        "t,y,z\n2024-01-01,1,1\n2024-01-02,2,NA\n2024-01-03,3,7\n2024-01-04,4,oops\n",
+        Columns(),
+        "data.csv:5: column 'z' is 'oops', expected a number, or nothing .*; to leave the column out, .*--target",
+    ),
+    "decimal commas": (
+        "t;name;y\n31.01.2024;A1;\n01.02.2024;A2;01,5\n",
+        Columns(),
+        "data.csv:3: column 'y' is '01,5', expected a number as in 1001.5; data.csv has no column of numbers",
+    ),
+    "thousands": ('a\n7\n"1,001"\n"2,001"\n', Columns(), "data.csv:3: column 'a' is '1,001', expected a number as in"),
+    "no such form": (
+        "t,a\n1/31/2024,1\n2/1/2024,2\n",
+        Columns(date_format="%d.%m.%Y"),
+        "data.csv:2: no column has a date in %d.%m.%Y; name the column [(]--date, in Python date=[)], or another form",
+    ),
     "a word": ("a\n1\ntwo\n", Columns(target=("a",)), "data.csv:3: column 'a' is 'two', expected a number"),
     "infinite": ("a\n1\ninf\n", Columns(target=("a",)), "data.csv:3: column 'a' is 'inf', expected a number"),
     "a bad date": (
@@ -132,6 +188,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
+@pytest.mark.filterwarnings("ignore:.* looks like dates")
 def test_what_is_wrong_is_said(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text, columns, words = BAD[case]

@@ -74,6 +74,11 @@ def test_what_json_brings_is_in_normal_form_and_not_lost(sentences: list[list[tu
         ("fly O\nto TO O\n", r"a:2: 3 columns, expected 2 as in the first line"),
         ("fly\tO\nto O\n", r"a:2: 1 column, expected 2 as in the first line"),
         ("fly\n", r"a:1: 1 column, expected at least 2 \(token, tag\)"),
+        (
+            "book a flight\tO O B-x\n",
+            r"a:1: the tag 'O O B-x' holds a space; expected a token and its tag in each line, an",
+        ),
+        ("to\tTO\tO\nRome\tNNP\tB x\n", r"a:2: the tag 'B x' holds a space"),
         ("fly\t\n", r"a:1: the tag, the last column, is empty"),
         ('{"tokens": ["a"], "tags": ["O"]}\n{"tokens": ["a", "b"], "tags": ["O"]}', r"a:2: 2 tokens and 1 tag; "),
         ('{"tokens": ["a"]}', r"a:1: no 'tags'; expected the keys tokens, tags and, if there is one, intent"),

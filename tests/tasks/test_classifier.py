@@ -238,8 +238,14 @@ def test_what_is_no_data() -> None:
         Classifier().fit(["a", "b"])
     with pytest.raises(TypeError, match="inputs is a file, which holds the labels too"):
         Classifier().fit("a.csv", ["x"])
-    with pytest.raises(TypeError, match="inputs is a ndarray; expected a path, or a list"):
-        Classifier().fit(np.zeros((3, 4, 5)), ["x"] * 3)
+    with pytest.raises(TypeError, match="inputs is a set; expected a path, or a list"):
+        Classifier().fit({"a", "b"}, ["x"] * 2)
+    with pytest.raises(TypeError, match=r"inputs is a ndarray; expected a path, or a list"):
+        Classifier().fit(np.array(3.0), ["x"])
+    with pytest.raises(TypeError, match=r"targets is a dict_values; expected a list of labels, one for each of inputs"):
+        Classifier().fit(["a", "b"], {1: "x", 2: "y"}.values())
+    with pytest.raises(TypeError, match=r"targets is a ndarray of shape \(2, 2\); .* several labels a list of lists"):
+        Classifier().fit(["a", "b"], np.eye(2, dtype=int))
     with pytest.raises(TypeError, match=r"the label of inputs\[0\] is 1.5, expected a str or a whole number"):
         Classifier().fit(["a", "b"], [1.5, 2.5])
     with pytest.raises(ValueError, match="the model is not trained"):
@@ -274,6 +280,20 @@ def test_validation_with_other_labels_than_the_training(tmp_path: Path) -> None:
             TEXTS, LABELS, validation=(["a b", "b a"], ["ab", "strange"]), epochs=1
         )
     assert np.array_equal(same.probabilities(TEXTS), found.probabilities(TEXTS))
+    known = Classifier(tokens="words", **SMALL).fit(TEXTS, LABELS, validation=(["a b"], ["ab"]), epochs=1)
+    assert found.history[0][2] == pytest.approx(known.history[0][2]), "the loss is the mean of those that have one"
+
+
+def test_validation_without_any_label_of_the_training_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "v.tsv"
+    path.write_text("a b\tpos\nb a\tneg\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"v\.tsv: no label occurs in training, whose labels are 'ab', 'ba'; expected"):
+        Classifier(**SMALL).fit(TEXTS, LABELS, validation=path, epochs=1)
+    several = [[label] for label in LABELS]
+    with pytest.raises(ValueError, match="validation: each row has a label that does not occur in training"):
+        Classifier(several=True, **SMALL).fit(TEXTS, several, validation=(["a"], [["ab", "pos"]]), epochs=1)
+    with pytest.raises(ValueError, match="validation has no rows; expected at least one"):
+        Classifier(**SMALL).fit(TEXTS, LABELS, validation=([], []), epochs=1)
 
 
 def test_files_give_what_lists_give(tmp_path: Path) -> None:

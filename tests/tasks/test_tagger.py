@@ -18,7 +18,6 @@ from elman.data.word_forms import WordForms
 from elman.tasks import ModelFileError, Progress, Tagger
 from elman.tasks.model_file import read_file, write_file
 from elman.tasks.tagging import data as tag_data
-from elman.tasks.tagging.tagger import Tagger as TaggerClass
 
 CITIES = ["Rome", "Oslo", "Lima", "Bonn", "New York", "Den Haag", "Porto", "Quito"]
 Close = Callable[..., float]  # the fixture `close`
@@ -345,9 +344,24 @@ def test_a_run_of_a_given_time() -> None:
     assert len(model.history) > 1
 
 
-def test_one_sentence_is_enough() -> None:
-    model = TaggerClass(**SMALL).fit([(["Rome"], ["B-city"])], epochs=3)
-    assert model.predict(["Rome"])[0].tags == ["B-city"]
+def test_two_sentences_are_enough() -> None:
+    """One to learn from, one to judge by; or one with another to judge by."""
+    rome = (["Rome"], ["B-city"])
+    for model in (Tagger(**SMALL).fit([rome] * 2, epochs=3), Tagger(**SMALL).fit([rome], validation=[rome], epochs=3)):
+        assert model.predict(["Rome"])[0].tags == ["B-city"]
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        (None, "inputs has 1 sentence; expected at least 2, to learn from and to judge by"),
+        ([], "validation has no sentence; expected at least 1"),
+        ([(["Rome"], ["B-place"]), ([], [])], "validation: no tag of its sentences occurs in training"),
+    ],
+)
+def test_too_little_to_judge_by(validation: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Tagger(**SMALL).fit([(["Rome"], ["B-city"])], validation=validation, epochs=1)
 
 
 def test_pretrained_vectors_help_words_that_training_has_not(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def read_labelled(path: Path_, form: RowFormat | None = None) -> Iterator[Labell
     if first is None:
         raise ValueError(f"{name} is empty; expected a row of text and label in each line")
     kind, rows = _kind_of(name, first[1]), itertools.chain([first], lines)
+    _refuse_an_array(name, *first)
     if form.series is not None and kind != "json":
         raise ValueError(f"{name}: series={form.series!r} is a key of JSON lines, and this is {_NAMES[kind]}")
     if kind == "json":
@@ -143,12 +144,17 @@ def _first_infinite(series: Series) -> int:
 
 
 _MANY, _NAME = 20, 30  # rows that tell a header from a row, and characters of a column's name at most
+_FEW, _LOOKED_AT = 4, 1000  # rows that tell which column is the text; different texts that are counted
 _ENDINGS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json"}
 _NAMES = {"csv": "a CSV table", "tsv": "a TSV table", "json": "JSON lines", "fasttext": "in fastText's format"}
 
 
+def _ending_of(name: str) -> str:
+    return Path(name.removesuffix(".gz")).suffix.lower()
+
+
 def _kind_of(name: str, line: str) -> str:
-    ending = Path(name.removesuffix(".gz")).suffix.lower()
+    ending = _ending_of(name)
     if ending in _ENDINGS:
         return _ENDINGS[ending]
     if line.lstrip().startswith("{"):
@@ -156,6 +162,17 @@ def _kind_of(name: str, line: str) -> str:
     if MARK in line:
         return "fasttext"
     return "tsv" if "\t" in line else "csv"
+
+
+def _refuse_an_array(name: str, number: int, line: str) -> None:
+    """Raise if JSON rows stand in one array; a text in a table may begin with a bracket too."""
+    ending, line = _ending_of(name), line.strip()
+    if ending in (".csv", ".tsv") or not line.startswith("["):
+        return
+    if ending == ".json" or line == "[" or line[1:].lstrip().startswith("{"):
+        raise ValueError(
+            f"{name}:{number}: a JSON array, expected JSON lines, an object in each line; jq -c '.[]' writes them"
+        )
 
 
 def _cut_tabs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
@@ -191,7 +208,7 @@ def _from_table(rows: Iterator[tuple[int, list[str]]], name: str, form: RowForma
         return
     number, head = first
     texts, label, header = _columns(head, f"{name}:{number}", form)
-    place, seen = f"{name}:{number}", Counter[str]()
+    place, seen, texts_seen = f"{name}:{number}", Counter[str](), set[int]()
     for number, cells in rows if header else itertools.chain([first], rows):
         if len(cells) != len(head):
             shown = ", ".join(head) if header else "as in the first line"
@@ -199,9 +216,12 @@ def _from_table(rows: Iterator[tuple[int, list[str]]], name: str, form: RowForma
         text = cells[texts[0]] if len(texts) == 1 else " ".join(cells[column] for column in texts)
         found = cells[label].strip()
         seen[found] += 1
+        if not header and len(texts_seen) < _LOOKED_AT:
+            texts_seen.add(hash(text))
         yield Labelled(text, None, (found,) if found else (), f"{name}:{number}")
     if not header and form.label is None:
         _ask_for_a_header(head[0], head[1], seen, place)
+        _ask_for_the_order(name, len(texts_seen), seen)
 
 
 def _ask_for_a_header(text: str, label: str, seen: Counter[str], place: str) -> None:
@@ -211,6 +231,17 @@ def _ask_for_a_header(text: str, label: str, seen: Counter[str], place: str) -> 
         columns = f"--text {text.strip()!r} --label {alone[0]!r}"
         warnings.warn(
             f"{place}: no other row has the label {alone[0]!r}; if this is a header, say so: {columns}", stacklevel=2
+        )
+
+
+def _ask_for_the_order(name: str, texts: int, seen: Counter[str]) -> None:
+    """Warn if most rows have a label of their own, and their texts are few: each would always be something else."""
+    if texts < _LOOKED_AT and seen.total() >= _FEW and len(seen) >= max(2 * texts, seen.total() / 2):
+        warnings.warn(
+            f"{name}: the columns look swapped: the second, read as the label, has {len(seen):,} different values in "
+            f"{seen.total():,} rows, the first, read as the text, {texts:,}; if the label is first, say so: "
+            "--text 2 --label 1",
+            stacklevel=2,
         )
 
 

@@ -5,6 +5,7 @@ belongs to.  Either way each series is put on a regular grid of times; what is m
 """
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -267,13 +268,43 @@ def _resolved(table: Table, columns: Columns) -> Columns:
     twice = [name for name in named if named.count(name) > 1]
     if twice:
         raise ValueError(f"{table.name}: the column {twice[0]!r} is given two parts; expected one of target, inputs, …")
-    date = columns.date or table.first_date_column([name for name in table.names if name not in named])
+    date = columns.date or _date_column(table, columns, [name for name in table.names if name not in named])
     if columns.target:
         return replace(columns, date=date)
-    target = tuple(name for name in table.names if name not in (*named, date) and table.is_numeric(name))
-    if not target:
+    return replace(columns, date=date, target=_targets(table, [n for n in table.names if n not in (*named, date)]))
+
+
+def _date_column(table: Table, columns: Columns, names: list[str]) -> str | None:
+    """The first column of dates; a form that none has is an error, and one that is not looked for is told of."""
+    form = columns.date_format or None
+    date = table.first_date_column(names, form)
+    if date is None and form is not None:
+        raise ValueError(
+            f"{table.at(0)}: no column has a date in {form}; name the column (--date, in Python date=), or another form"
+        )
+    if date is None and (like := table.like_dates(names)):
+        warnings.warn(
+            f"{table.name}: column {like[0]!r} looks like dates ({like[1]!r}), but does not begin with one in ISO 8601 "
+            f"and is not used: the order of the rows is the time; to use it say --date {like[0]!r} and its form, for "
+            "instance --date-format %d.%m.%Y",
+            stacklevel=4,
+        )
+    return date
+
+
+def _targets(table: Table, names: list[str]) -> tuple[str, ...]:
+    """The columns of numbers; one that is mostly of numbers is meant to be one, so that another cell is an error."""
+    found = tuple(name for name in names if table.is_mostly_numeric(name))
+    for name in found:
+        try:
+            table.numbers([name])
+        except ValueError as error:
+            raise ValueError(f"{error}; to leave the column out, name those to forecast (--target)") from None
+    if not found and (cell := table.nearly_a_number(names)):
+        raise ValueError(f"{cell}, expected a number as in 1001.5; {table.name} has no column of numbers to forecast")
+    if not found:
         raise ValueError(f"{table.name} has no column of numbers to forecast; it has {', '.join(table.names)}")
-    return replace(columns, date=date, target=target)
+    return found
 
 
 def _groups(table: Table, column: str | None, dates: Times | None) -> dict[str, NDArray[np.int64]]:

@@ -3,7 +3,9 @@
 import csv
 import gzip
 import io
+import itertools
 import os
+import re
 import sys
 import zlib
 from collections.abc import Sequence
@@ -20,6 +22,10 @@ __all__ = ["Table", "read_table"]
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # in any case: a number that is not there
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_NEARLY = r"^[-+$€£¥]? ?\d[\d.,'_ ]*([%€]|[A-Za-z]{1,3})?$"  # 01,5, 1,001, $5 or 12 kg: a number to the eye
+_LIKE_A_DATE = re.compile(
+    r"(\d{4}[./-]\d\d?([./-]\d\d?)?|\d\d?[./-](\d\d?[./-])?\d{4}|\d\d?[./-]\d\d?[./-]\d\d)([T,\s]+\d.*)?"
+)
 
 
 class Table:
@@ -66,10 +72,25 @@ class Table:
 
     def is_numeric(self, name: str) -> bool:
         """Whether a column has numbers, and nothing else but what is missing."""
-        try:
-            return not bool(np.isnan(self._number_column(name)).all())
-        except ValueError:
-            return False
+        there, wrong = self._counted(name)
+        return there > 0 and not wrong
+
+    def is_mostly_numeric(self, name: str) -> bool:
+        """Whether most cells of a column, but for those that are missing, are numbers."""
+        there, wrong = self._counted(name)
+        return there > wrong
+
+    def nearly_a_number(self, names: Sequence[str]) -> str | None:
+        """Where the first cell that is no number stands, and what it is, of the column that comes nearest to numbers.
+
+        None if nothing in these columns is like a number.
+        """
+        shares = {name: self._share_like_numbers(name) for name in names}
+        nearest = max(shares, key=lambda name: shares[name], default=None)
+        if nearest is None or not shares[nearest]:
+            return None
+        row = int(self._parsed(nearest)[1][0])
+        return f"{self.at(row)}: column {nearest!r} is {str(self._frame[nearest][row])!r}"
 
     def labels(self, name: str) -> NDArray[np.str_]:
         """A column as text; ValueError if something is missing."""
@@ -102,41 +123,82 @@ class Table:
                 raise ValueError(f"{self.at(row)}: column {name!r}: {error}{advice}") from None
         return times
 
-    def first_date_column(self, names: Sequence[str]) -> str | None:
-        """The first column that begins with a date in ISO 8601 and is not of numbers."""
+    def first_date_column(self, names: Sequence[str], form: str | None = None) -> str | None:
+        """The first column that begins with a date, in `form` or ISO 8601.
+
+        One of numbers only if every cell is in `form` (20240131), and no other column is of dates.
+        """
+        compact = None
         for name in names:
             column = self._frame[name]
             if column.dtype.is_temporal():
                 return name
-            if column.dtype == _polars().String and column.len():
-                try:
-                    parse_time(str(column[0]).strip())
-                except ValueError:
-                    continue
-                if not self.is_numeric(name):
-                    return name
+            if form is not None and column.dtype.is_integer():
+                column = column.cast(_polars().String)
+            if column.dtype != _polars().String or not column.len() or not _is_time(column[0], form):
+                continue
+            if not self.is_numeric(name):
+                return name
+            if form is not None and compact is None and all(_is_time(cell, form) for cell in column):
+                compact = name
+        return compact
+
+    def like_dates(self, names: Sequence[str]) -> tuple[str, str] | None:
+        """The first column of which every cell looks like a date, but for those that are missing, and its first cell.
+
+        None if there is no such column.
+        """
+        for name in names:
+            if self._frame[name].dtype != _polars().String:
+                continue
+            cells = (cell.strip() for cell in self._frame[name] if cell and cell.strip().lower() not in _MISSING)
+            first = next(cells, "")
+            if all(map(_LIKE_A_DATE.fullmatch, itertools.chain([first], cells))) and not self.is_numeric(name):
+                return name, first
         return None
 
     def _number_column(self, name: str) -> NDArray[np.float64]:
+        if self._is_of_other_things(name):
+            raise ValueError(f"{self.name}: column {name!r} is of {self._frame[name].dtype}, expected numbers")
+        numbers, wrong = self._parsed(name)
+        if len(wrong):
+            row = int(wrong[0])
+            raise ValueError(
+                f"{self.at(row)}: column {name!r} is {str(self._frame[name][row])!r}, expected a number, or nothing "
+                "where it is missing"
+            )
+        return numbers
+
+    def _is_of_other_things(self, name: str) -> bool:
+        """Whether a column is of a type that holds neither numbers nor text."""
+        pl, dtype = _polars(), self._frame[name].dtype
+        return not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean))
+
+    def _parsed(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The numbers of a column, NaN where there is none, and the rows of the cells that are something else."""
         pl, column = _polars(), self._frame[name]
         if column.dtype == pl.String:
             text = column.str.strip_chars()
             text = pl.select(pl.when(text.str.to_lowercase().is_in(_MISSING)).then(None).otherwise(text)).to_series()
             found = text.cast(pl.Float64, strict=False)
             wrong = found.is_null() & text.is_not_null()
-        elif column.dtype.is_numeric() or column.dtype == pl.Boolean:
-            found, wrong = column.cast(pl.Float64), column.is_null() & False
         else:
-            raise ValueError(f"{self.name}: column {name!r} is of {column.dtype}, expected numbers")
-        numbers = found.fill_null(float("nan")).to_numpy()
-        wrong_rows = np.flatnonzero(wrong.to_numpy() | np.isinf(numbers))
-        if len(wrong_rows):
-            row = int(wrong_rows[0])
-            raise ValueError(
-                f"{self.at(row)}: column {name!r} is {str(column[row])!r}, expected a number, or nothing where it is "
-                "missing"
-            )
-        return np.array(numbers, dtype=np.float64)
+            found, wrong = column.cast(pl.Float64), column.is_null() & False
+        numbers = np.array(found.fill_null(float("nan")).to_numpy(), dtype=np.float64)
+        return numbers, np.flatnonzero(wrong.to_numpy() | np.isinf(numbers))
+
+    def _counted(self, name: str) -> tuple[int, int]:
+        """How many cells of a column are numbers, and how many are neither that nor missing."""
+        if self._is_of_other_things(name):
+            return 0, self.height
+        numbers, wrong = self._parsed(name)
+        return int(np.isfinite(numbers).sum()), len(wrong)
+
+    def _share_like_numbers(self, name: str) -> float:
+        """The part of a column's cells that are numbers to the eye; 0 if none is wrong."""
+        if self._frame[name].dtype != _polars().String or not self._counted(name)[1] or self.like_dates([name]):
+            return 0.0
+        return float(self._frame[name].str.strip_chars().str.contains(_NEARLY).fill_null(False).mean())
 
 
 def read_table(source: Any) -> Table:
@@ -215,6 +277,14 @@ def _check_widths(name: str, data: bytes, separator: str) -> None:
     for row in rows:
         if row and len(row) != len(header):
             raise ValueError(f"{name}:{rows.line_num}: {len(row)} columns, expected {len(header)} as in the header")
+
+
+def _is_time(cell: str | None, form: str | None) -> bool:
+    try:
+        parse_time((cell or "").strip(), form)
+    except ValueError:
+        return False
+    return True
 
 
 def _times_of(column: Any) -> Times:

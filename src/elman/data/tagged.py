@@ -56,8 +56,9 @@ def read_tagged(paths: Path_ | Sequence[Path_]) -> Iterator[TaggedSentence]:
     Raises
     ------
     ValueError
-        If a line has another number of columns than the first, a sentence another number of tags than of tokens, or
-        values are of another kind; the message names file and line.  If a file has no sentence.
+        If a line has another number of columns than the first, or a tag with a space in it, a sentence another number
+        of tags than of tokens, or values are of another kind; the message names file and line.  If a file has no
+        sentence.
     OSError
         If a file cannot be read.
 
@@ -154,8 +155,14 @@ def _from_columns(lines: Iterable[tuple[int, str]], name: str) -> Iterator[Tagge
             continue
         if not columns[-1].strip():
             raise ValueError(f"{name}:{number}: the tag, the last column, is empty")
+        tag = columns[-1].strip(" \t")
+        if " " in tag:
+            raise ValueError(
+                f"{name}:{number}: the tag {tag!r} holds a space; expected a token and its tag in each line, and an "
+                "empty line between sentences"
+            )
         tokens.append(columns[0])
-        tags.append(columns[-1].strip(" \t"))
+        tags.append(tag)
     if tokens or intent is not None:
         yield TaggedSentence(tokens, tags, intent)
 

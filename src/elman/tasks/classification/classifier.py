@@ -206,14 +206,14 @@ class Classifier(LearningTask):
         Parameters
         ----------
         inputs
-            A path, as a str or a Path, of a file or a folder with labels (`elman.data.labelled`).  Or a list: of texts,
-            or of arrays (T, C), series of any lengths.
+            A path, as a str or a Path, of a file or a folder with labels (`elman.data.labelled`).  Or a list, an array,
+            a tensor or a column of a data frame: of texts, or of arrays (T, C), series of any lengths.
         targets
             Of a list: the label of each row, a str, a whole number or a bool, or a list of several.
         validation
-            Other data to judge progress by, a path or a pair of lists (inputs, targets).  None holds rows out: a tenth,
-            at most 500 and a hundredth, drawn from the seed, of each label its share.  The temperature is fitted on
-            them, too.
+            Other data to judge progress by, a path or a pair of lists (inputs, targets), of which a row at least has a
+            label of the training.  None holds rows out: a tenth, at most 500 and a hundredth, drawn from the seed, of
+            each label its share.  The temperature is fitted on them, too.
         time
             Budget; the run ends earlier when it has made `passes` passes over the rows.
         epochs, seed, resume, checkpoint, checkpoint_every, threads, progress, log
@@ -311,7 +311,8 @@ class Classifier(LearningTask):
         Parameters
         ----------
         inputs
-            A list of texts or of arrays (T, C), or a path: of a file with a text in each line, or a series as JSON.
+            A list of texts or of arrays (T, C), also as an array, a tensor or a column of a data frame; a str, which is
+            a text in each line, or a series as JSON; or a Path of a file with such lines.
         top
             How many labels, the most probable first.  None: one; of a model of several labels those with a probability
             of more than a half, which may be none.

@@ -3,7 +3,7 @@
 import itertools
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from elman.tasks.classification.settings import ClassifierHyperparameters
 
 __all__ = ["read_training_rows"]
 
+_NAMED = 5  # labels that an error names
 _LOOKED_AT = 1000  # rows that the kind of tokens is chosen by
 _JUDGED = 500  # rows that are enough to judge by, with a hundredth of all
 _SUBWORDS = 8000  # pieces at most
@@ -41,7 +42,8 @@ def read_training_rows(
     Raises
     ------
     ValueError
-        If a row cannot be read, or there are too few of them, or they all have the same label.
+        If a row cannot be read, or there are too few of them, or they all have the same label, or none of those to
+        judge by has one of the training.
     """
     reading = as_rows(inputs, targets, given.form)
     head = list(itertools.islice(reading, _LOOKED_AT))
@@ -65,9 +67,19 @@ def read_training_rows(
     source, source_targets = validation if isinstance(validation, tuple) else (validation, None)
     found = as_rows(source, source_targets, given.form, "validation")
     judged = code_rows(found, labels, coding, channels, several)
+    judging = np.arange(len(judged), dtype=np.int64)
+    _check_judged(judged, judging, called(source, "validation"), labels)
+    return TrainingRows(rows, learning, judged, judging, labels, several, coding)
+
+
+def _check_judged(judged: Rows, judging: Indices, name: str, labels: Sequence[str]) -> None:
+    """Refuse rows that cannot tell how well the labels of the training are learnt."""
     if not len(judged):
-        raise ValueError("validation has no rows; expected at least one")
-    return TrainingRows(rows, learning, judged, np.arange(len(judged), dtype=np.int64), labels, several, coding)
+        raise ValueError(f"{name} has no rows; expected at least one")
+    if judged.unknown(judging).all():
+        known = ", ".join(map(repr, labels[:_NAMED])) + (", …" if len(labels) > _NAMED else "")
+        what = "each row has a label that does not occur" if (judged.labels.values >= 0).any() else "no label occurs"
+        raise ValueError(f"{name}: {what} in training, whose labels are {known}; expected a row of these at least")
 
 
 class _Collector:

@@ -91,6 +91,7 @@ def new_learner(
     weights = label_weights(settings.class_weights, data)
     loss = ClassifierLoss(settings.several, weights, settings.smoothing)
     plain = ClassifierLoss(settings.several)
+    known_part = 1 - float(data.judged.unknown(data.judging).mean())  # the loss is the mean over rows of known labels
 
     def losses(chosen: Indices, generator: torch.Generator) -> Tensor:
         rows = data.learning[chosen]
@@ -107,7 +108,7 @@ def new_learner(
         wrong = int((mistaken(logits, data.judged, rows, settings.several) | ~known).sum())
         there = torch.from_numpy(known)
         nats = float(plain(logits[there], data.judged, rows[known])) * int(known.sum()) if known.any() else 0.0
-        return Score(nats, wrong, len(rows))
+        return Score(nats / known_part, wrong, len(rows))
 
     return BatchLearner(
         network,

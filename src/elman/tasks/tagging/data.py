@@ -152,7 +152,7 @@ def read_data(inputs: Any, targets: Any, validation: Any, seed: int) -> TagData:
     Raises
     ------
     ValueError, TypeError, OSError
-        As `elman.data.tagged.sentences_of`; ValueError if there is nothing to learn.
+        As `elman.data.tagged.sentences_of`; ValueError if there is nothing to learn or to judge by.
     """
     reading, first = _Reading(), _First()
     training = reading.rows(_pieces(first(sentences_of(inputs, targets))))
@@ -168,11 +168,17 @@ def read_data(inputs: Any, targets: Any, validation: Any, seed: int) -> TagData:
     R = known["rows"]
     if not rows.lengths[:R].any():
         raise ValueError(f"{called(inputs, 'inputs')} has no token to learn from; expected sentences with tags")
+    if validation is not None:
+        _check_judged(rows, R, len(known["tags"]), called(validation, "validation"))
+    elif R < 2:
+        raise ValueError(
+            f"{called(inputs, 'inputs')} has 1 sentence; expected at least 2, to learn from and to judge by"
+        )
     chosen, judged = np.arange(R), np.arange(R, len(rows))
     if validation is None:
         order = np.random.default_rng((seed, 1)).permutation(R)
-        held = max(1, round(_VALIDATION_PART * R)) if R > 1 else 0
-        chosen, judged = np.sort(order[held:]), np.sort(order[:held] if held else order)
+        held = max(1, round(_VALIDATION_PART * R))
+        chosen, judged = np.sort(order[held:]), np.sort(order[:held])
     return TagData(
         rows=rows,
         intents_of=np.array(reading.intents_of, np.int64),
@@ -188,6 +194,15 @@ def read_data(inputs: Any, targets: Any, validation: Any, seed: int) -> TagData:
         scheme=scheme_of(_neighbours(rows, R, list(reading.tags))),
         cut=guess_cut(first.tokens),
     )
+
+
+def _check_judged(rows: Ragged, R: int, K: int, name: str) -> None:
+    """Refuse sentences, those from the R-th on, that cannot tell how well the K tags of the training are learnt."""
+    if len(rows) == R:
+        raise ValueError(f"{name} has no sentence; expected at least 1")
+    tags = rows.values[int(rows.lengths[:R].sum()) :, 1]
+    if len(tags) and all((part >= K).all() for part in _chunks(tags)):
+        raise ValueError(f"{name}: no tag of its sentences occurs in training")
 
 
 class _First:
