@@ -321,6 +321,19 @@ def test_bad_sequences_are_named() -> None:
         both.expansion(3, 3)
 
 
+def test_another_networks_run_and_a_clip_that_stops_everything_are_refused() -> None:
+    network = Network.random(3, 4, 2)
+    run = both.forward(network, np.zeros((2, 3)))
+    other = Network(network.forwards, bptt.Network.random(3, 5, 2))
+    with pytest.raises(ValueError, match="run is another network's: its H' = 4; expected 5"):
+        both.backward(other, run, [None] * 2)
+    with pytest.raises(ValueError, match=r"run is another network's: its \(I, H, O\) = \(3, 4, 2\)"):
+        both.backward(Network.random(3, 5, 2), run, [None] * 2)
+    gradients = both.backward(network, run, [None] * 2).sum()
+    with pytest.raises(ValueError, match="clip = 0; expected clip > 0, a norm, or None"):
+        both.sgd(network, gradients, 0.1, clip=0)
+
+
 def test_random_directions_differ_and_repeat() -> None:
     one, again, other = (Network.random(3, 4, 2, seed=seed) for seed in (0, 0, 1))
     assert np.array_equal(one.forwards.W, again.forwards.W)

@@ -187,17 +187,37 @@ def test_parameters_that_are_no_numbers(value: Any, kind: str) -> None:
 
 
 RUN = bptt.forward(network(), [A, B, C])
+SUM = bptt.backward(network(), RUN, [A] * 3).sum()
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda net: bptt.forward(net, [A, A[:2]]), "inputs[1] has shape (2,); expected (I,) = (3,)"),
-        (lambda net: bptt.forward(net, [0, 1]), "inputs[0] has shape (); expected (I,) = (3,)"),
+        (
+            lambda net: bptt.forward(net, [0, 1]),
+            "inputs[0] has shape (); expected (I,) = (3,); class number k as a 1-of-N vector is np.eye(3)[k]",
+        ),
         (lambda net: bptt.forward(net, [A], start=A), "start has shape (3,); expected (H,) = (4,)"),
         (lambda net: bptt.errors(net, RUN, [A]), "targets has 1 steps; expected T = 3, with None for a step"),
         (lambda net: bptt.backward(net, RUN, [A] * 4), "targets has 4 steps; expected T = 3, with None for a step"),
-        (lambda net: bptt.backward(net, RUN, [None, 1, A]), "targets[1] has shape (); expected (O,) = (3,)"),
+        (
+            lambda net: bptt.backward(net, RUN, [None, 1, A]),
+            "targets[1] has shape (); expected (O,) = (3,); class number k as a 1-of-N vector is np.eye(3)[k]",
+        ),
+        (
+            lambda net: bptt.backward(bptt.Network.random(3, 5, 3), RUN, [A] * 3),
+            "run is another network's: its (I, H, O) = (3, 4, 3); expected (3, 5, 3), as network has",
+        ),
+        (
+            lambda net: bptt.errors(bptt.Network.random(3, 4, 2), RUN, [A] * 3),
+            "run is another network's: its (I, H, O) = (3, 4, 3); expected (3, 4, 2), as network has",
+        ),
+        (
+            lambda net: bptt.truncated_backward(bptt.Network.random(2, 4, 3), RUN, [A] * 3, 1, 1),
+            "run is another network's: its (I, H, O) = (3, 4, 3); expected (2, 4, 3), as network has",
+        ),
+        (lambda net: bptt.expansion(-1), "t = -1; expected t >= 0: steps count from 0"),
         (lambda net: bptt.truncated_backward(net, RUN, [A] * 2, 1, 1), "targets has 2 steps; expected T = 3"),
         (lambda net: bptt.truncated_backward(net, RUN, [A] * 3, 2, 1), "k1 = 2 and k2 = 1; expected 1 <= k1 <= k2"),
         (lambda net: bptt.truncated_backward(net, RUN, [A] * 3, 0, 1), "k1 = 0 and k2 = 1; expected 1 <= k1 <= k2"),
@@ -212,6 +232,9 @@ RUN = bptt.forward(network(), [A, B, C])
             lambda net: bptt.sgd(net, bptt.backward(net, RUN, [A] * 3), 0.1),
             "gradients.U has shape (3, 4, 3); expected (H, I), the sum over time: use .sum()",
         ),
+        (lambda net: bptt.sgd(net, SUM, 0.1, clip=0), "clip = 0; expected clip > 0, a norm, or None"),
+        (lambda net: bptt.sgd(net, SUM, 0.1, clip=-1.0), "clip = -1.0; expected clip > 0, a norm, or None"),
+        (lambda net: bptt.sgd(net, SUM, 0.1, clip=float("nan")), "clip = nan; expected clip > 0, a norm, or None"),
         (
             lambda net: bptt.forward(replace(net, V=np.ones((2, 4)), c=None), [A], feedback=True),
             "feedback makes outputs inputs; expected O = I, got O = 2 and I = 3",

@@ -1,7 +1,6 @@
 """The lecture in NumPy: a simple recurrent network and back-propagation through time, one function an equation.
 
-To be read beside docs/bptt.md, which derives every formula, and to be the float64 oracle of faster code.  One
-sequence at a time, from the network through its error terms and gradients to a trained model.
+Beside docs/bptt.md, which derives every formula, and the float64 oracle of faster code.  One sequence at a time.
 
 Letters
     x_t (I,) input, s_t (H,) state, o_t (O,) output, y_t (O,) target, net_t (H,) and z_t (O,) the sums before f and g.
@@ -165,19 +164,11 @@ def output(network: Network, s: Array) -> tuple[Array, Array]:
 
 
 def forward(network: Network, inputs: Steps, start: ArrayLike | None = None, feedback: bool = False) -> Run:
-    """Equations (2) and (1) at t = 0 … T-1, recorded.
+    """Equations (2) and (1) at t = 0 … T-1, recorded.  Raises ValueError where a shape does not fit.
 
-    Parameters
-    ----------
-    network : Network
-    inputs : T entries, each an array (I,) or None
-        A step without an input reads zeros, or the output before it where `feedback` is set.
-    start : array (H,), optional
-        s_{-1}; zeros if absent.  With ``run.s[-1]`` of the text so far, a long text is read in pieces.
-    feedback : bool
-        A step without an input reads x_t = o_{t-1}; the first has none before it and reads zeros.  Needs O = I.
-
-    Raises ValueError where a shape does not fit.
+    `inputs` has T entries, each an array (I,), or None: such a step reads zeros, or with `feedback`, which needs O = I,
+    the output before it, x_t = o_{t-1}, if there is one.  `start` (H,) is s_{-1}, zeros if absent: with ``run.s[-1]``
+    of the text so far, a long text is read in pieces.
     """
     (H, n_inputs), n_outputs, T = network.U.shape, len(network.V), len(inputs)
     if feedback and n_outputs != n_inputs:
@@ -201,6 +192,8 @@ def expansion(t: int) -> str:
     >>> expansion(2)
     'g(V @ f(U @ x[2] + W @ f(U @ x[1] + W @ f(U @ x[0] + W @ start))))'
     """
+    if t < 0:
+        raise ValueError(f"t = {t}; expected t >= 0: steps count from 0")
     s = "start"
     for k in range(t + 1):
         s = f"f(U @ x[{k}] + W @ {s})"
@@ -229,7 +222,7 @@ def error(network: Network, z: Array, y: Array) -> float:
 
 def errors(network: Network, run: Run, targets: Steps) -> Array:
     """E^(t) at every step, (T,), zero where there is no target.  Their sum is E = Σ_t E^(t)."""
-    y, given = _rows(targets, "targets", "O,", len(run.z), len(network.V))
+    y, given = _targets(network, run, targets)
     return np.array([error(network, run.z[t], y[t]) if given[t] else 0.0 for t in range(len(y))])
 
 
@@ -243,7 +236,7 @@ def output_error_term(network: Network, z: Array, y: Array) -> Array:
 
 def output_error_terms(network: Network, run: Run, targets: Steps) -> Array:
     """∂E^(t)/∂z_t at every step, (T, O), zero where there is no target."""
-    y, given = _rows(targets, "targets", "O,", len(run.z), len(network.V))
+    y, given = _targets(network, run, targets)
     epsilon = np.zeros_like(run.z)
     for t in np.flatnonzero(given):
         epsilon[t] = output_error_term(network, run.z[t], y[t])
@@ -352,8 +345,7 @@ def identity_tensor(n: int) -> Array:
 
 def left_term(delta: Array, before: Array) -> Array:
     """The left term of (7), δ_tᵀ (∂W/∂W) s_{t-1}: (H,), (H,) to (H, H).  It is (5) the long way round."""
-    gradient: Array = np.einsum("i,ijkl,j->kl", delta, identity_tensor(len(delta)), before)
-    return gradient
+    return np.asarray(np.einsum("i,ijkl,j->kl", delta, identity_tensor(len(delta)), before))
 
 
 def product_rule(network: Network, run: Run) -> Array:
@@ -384,7 +376,7 @@ def truncated_backward(network: Network, run: Run, targets: Steps, k1: int, k2: 
     """
     if not 1 <= k1 <= k2:
         raise ValueError(f"k1 = {k1} and k2 = {k2}; expected 1 <= k1 <= k2: no step's error may be left out")
-    y, given = _rows(targets, "targets", "O,", len(run.z), len(network.V))
+    y, given = _targets(network, run, targets)
     total = backward(network, run, [None] * len(y))  # zeros
     for first in range(0, len(y), k1):
         stop = min(first + k1, len(y))
@@ -405,11 +397,12 @@ def sgd(network: Network, gradients: Gradients, rate: float, clip: float | None 
     """
     if gradients.U.ndim != 2:
         raise ValueError(f"gradients.U has shape {gradients.U.shape}; expected (H, I), the sum over time: use .sum()")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip = {clip}; expected clip > 0, a norm, or None: leave gradients as they are")
     step = {name: getattr(gradients, name) for name in "UWVbc" if getattr(network, name) is not None}
     norm = np.sqrt(sum(np.sum(gradient**2) for gradient in step.values()))
     scale = rate if clip is None or norm <= clip else rate * clip / norm
-    moved = {name: getattr(network, name) - scale * gradient for name, gradient in step.items()}
-    return replace(network, **moved)
+    return replace(network, **{name: getattr(network, name) - scale * gradient for name, gradient in step.items()})
 
 
 def train(
@@ -419,12 +412,11 @@ def train(
 
     Returns the trained network and, for each epoch, the sum of E over the examples before their steps.
     """
-    history: list[float] = []
-    for _ in range(epochs):
-        history.append(0.0)
+    history = [0.0] * epochs
+    for epoch in range(epochs):
         for inputs, targets in examples:
             run = forward(network, inputs, feedback=feedback)
-            history[-1] += float(errors(network, run, targets).sum())
+            history[epoch] += float(errors(network, run, targets).sum())
             network = sgd(network, backward(network, run, targets).sum(), rate, clip)
     return network, history
 
@@ -435,7 +427,8 @@ def _checked(value: ArrayLike, name: str, letters: str, shape: tuple[int, ...]) 
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} holds {array.dtype}; expected real numbers")
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; expected ({letters}) = {shape}")
+        code = f"; class number k as a 1-of-N vector is np.eye({shape[0]})[k]" if "[" in name and not array.ndim else ""
+        raise ValueError(f"{name} has shape {array.shape}; expected ({letters}) = {shape}{code}")
     return array.astype(np.float64)
 
 
@@ -445,6 +438,13 @@ def _rows(steps: Steps, name: str, letters: str, T: int, n: int) -> tuple[Array,
         raise ValueError(f"{name} has {len(steps)} steps; expected T = {T}, with None for a step that has none")
     rows, given = np.zeros((T, n)), np.array([step is not None for step in steps], dtype=bool)
     for t, step in enumerate(steps):
-        if step is not None:
-            rows[t] = _checked(step, f"{name}[{t}]", letters, (n,))
+        rows[t] = 0 if step is None else _checked(step, f"{name}[{t}]", letters, (n,))
     return rows, given
+
+
+def _targets(network: Network, run: Run, targets: Steps) -> tuple[Array, NDArray[np.bool_]]:
+    """The targets of a run as `_rows` gives them; the run must be one that this network can have made."""
+    made, sizes = (run.x.shape[1], run.s.shape[1], run.z.shape[1]), (*network.U.shape[::-1], len(network.V))
+    if made != sizes:
+        raise ValueError(f"run is another network's: its (I, H, O) = {made}; expected {sizes}, as network has")
+    return _rows(targets, "targets", "O,", len(run.z), len(network.V))

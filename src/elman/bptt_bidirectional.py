@@ -224,8 +224,10 @@ def backward(network: Network, run: Run, targets: Steps) -> Gradients:
     ∇_{W_t} E = δ_t s_{t-1}ᵀ and ∇_{W'_t} E = δ'_t s'_{t+1}ᵀ; ∇_{U_t} E = δ_t x_tᵀ, with δ' for U';
     ∇_{V_t} E = ε_t s_tᵀ, with s' for V'.
     """
-    epsilon = bptt.output_error_terms(network.forwards, _with_sum(run), targets)
     ours, theirs = network.forwards, network.backwards
+    epsilon = bptt.output_error_terms(ours, _with_sum(run), targets)
+    if run.backwards.s.shape[1] != len(theirs.W):
+        raise ValueError(f"run is another network's: its H' = {run.backwards.s.shape[1]}; expected {len(theirs.W)}")
     delta = bptt.error_terms(ours, run.forwards, bptt.layer_below(epsilon, ours.V, ours.f, run.forwards.net))
     local = bptt.layer_below(epsilon, theirs.V, theirs.f, run.backwards.net)
     delta_ = error_terms_backwards(theirs, run.backwards, local)
@@ -244,6 +246,8 @@ def sgd(network: Network, gradients: Gradients, rate: float, clip: float | None 
 
     `clip` bounds the common Euclidean norm of all of them, as in `elman.bptt.sgd`.  Returns a new network.
     """
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip = {clip}; expected clip > 0, a norm, or None: leave gradients as they are")
     pairs = (network.forwards, gradients.forwards), (network.backwards, gradients.backwards)
     squares = [
         float(np.sum(getattr(part, name) ** 2))

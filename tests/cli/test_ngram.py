@@ -106,7 +106,11 @@ def test_mix(elman: Command, trained: Path, text: Path, tmp_path: Path) -> None:
         ("train ngram sam.txt -o sam.txt", "sam.txt would be used twice and overwritten; give the output another name"),
         ("train ngram sam.txt -o no/m", "cannot write no/m: there is no folder"),
         ("train ngram none.txt -o m", "cannot read none.txt: no such file or directory"),
-        ("train ngram marked.txt -o m", "line 2 has the word <s>, which is the name for the beginning of a sentence"),
+        (
+            "train ngram sam.txt marked.txt -o m",
+            "marked.txt: line 2 has the word <s>, which is the name for the beginning of a sentence",
+        ),
+        ("train ngram - -o m --validation -", "standard input, -, is given for the text and for the validation text;"),
         (
             "evaluate sam.elman sam.txt --protocol blocks",
             "--protocol is not for evaluate with a model of the task ngram; leave it out",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from elman import __version__
+from elman import __version__, corpora
 from elman.cli.app import app
 
 Command = Callable[..., Any]  # the fixture `elman`: words to (code, out, err)
@@ -30,6 +30,14 @@ USAGE = {
     "train lm fox.txt --corpus shakespeare -o m": "expected the text to learn: either FILE… or --corpus NAME",
     "train lm --corpus shakespear -o m": "no corpus is called 'shakespear'; did you mean 'shakespeare'?",
     "train lm fox.txt -o m --hiden 3": "there is no flag --hiden; did you mean --hidden?",
+    "train lm fox.txt -o m --tiem 3s": "there is no flag --tiem; did you mean --time?",
+    "train ngram fox.txt -o m --time 3s": "there is no flag --time; see elman train ngram --help",
+    "train ngram fox.txt -o m --smooth x": "there is no flag --smooth; did you mean --smoothing?",
+    "generate fox.elman --temp 1": "there is no flag --temp; did you mean --temperature?",
+    "train lm - -o m --validation -": (
+        "standard input, -, is given for the text and for the validation text; it can be read only once: "
+        "give a file for one of them"
+    ),
     "train lm fox.txt -o m --hidden wide": "--hidden is 'wide', expected a whole number",
     "train lm fox.txt -o m --hidden 0": "hidden is 0, expected at least 1",
     "train lm fox.txt -o m --embedding some": "--embedding is 'some', expected a whole number or none",
@@ -60,7 +68,7 @@ USAGE = {
     ),
     "train lm latin.txt -o m": (
         "latin.txt is not UTF-8: byte 0xe9 at offset 6 (line 2); "
-        "convert it, for instance: iconv -f LATIN1 -t UTF-8 latin.txt"
+        "convert it, for instance, if it is Latin-1: iconv -f LATIN1 -t UTF-8 latin.txt"
     ),
     "info": "MODEL is missing; see elman info --help",
     "info nothing.elman": "cannot read nothing.elman: no such file or directory",
@@ -71,10 +79,18 @@ USAGE = {
     "info fox.elman --jsn": "there is no flag --jsn; did you mean --json?",
     "evaluate fox.elman": "FILE is missing; see elman evaluate --help",
     "evaluate fox.elman nothing.txt": "cannot read nothing.txt: no such file or directory",
+    "evaluate fox.elman fox.txt --block 8": ("--block is for --protocol blocks; carried, the default, cuts no blocks"),
+    "evaluate fox.elman fox.txt --block 8 --protocol carried": (
+        "--block is for --protocol blocks; carried, the default, cuts no blocks"
+    ),
+    "evaluate fox.elman fox.txt --block 8 --protocol block": "protocol is 'block', expected carried or blocks",
     "evaluate fox.elman fox.txt --protocol block": "protocol is 'block', expected carried or blocks",
     "predict fox.elman nothing.txt": "nothing.txt: no such file or directory",
     "predict fox.elman fox.txt --top 0": "top is 0, expected at least 1",
-    "predict fox.elman latin.txt": "latin.txt:2: not UTF-8: byte 0xe9 at offset 3 of the line",
+    "predict fox.elman latin.txt": (
+        "latin.txt:2: not UTF-8: byte 0xe9 at offset 3 of the line; "
+        "convert it, for instance, if it is Latin-1: iconv -f LATIN1 -t UTF-8 latin.txt"
+    ),
     "generate fox.elman --length 5x": "--length is '5x', expected a whole number",
     "generate fox.elman --length -1": "length is -1, expected 0 or more",
     "generate fox.elman --temperature -1": "temperature is -1.0, expected 0 (always the most probable token) or more",
@@ -160,6 +176,14 @@ def test_help_goes_to_standard_output_and_has_an_example(verb: list[str], flag: 
     assert (code, err) == (0, "")
     assert f"Usage: {' '.join(['elman', *verb])} " in out
     assert "elman " in out[out.rindex("╯") :], "the help ends with an example"
+
+
+@pytest.mark.parametrize("task", ["lm", "ngram"])
+def test_help_names_every_corpus(task: str) -> None:
+    (help_,) = (flag.help for flag in COMMAND.commands["train"].commands[task].params if flag.name == "corpus")
+    found = re.fullmatch(r"Instead of FILE, a text that Elman brings: (.*) or (.*)\.", help_)
+    assert found
+    assert [*found[1].split(", "), found[2]] == corpora.names()
 
 
 def test_no_words_show_the_help(elman: Command) -> None:

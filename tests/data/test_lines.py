@@ -32,6 +32,14 @@ def test_a_big_file_is_read_as_it_comes(tmp_path: Path) -> None:
         next(lines)
 
 
+def test_a_line_in_another_encoding_comes_with_the_command(tmp_path: Path) -> None:
+    (tmp_path / "gbk.txt").write_bytes("我想买一部新手机。\n".encode("gbk"))
+    with pytest.raises(
+        ValueError, match=r"gbk\.txt:1: not UTF-8: .* for instance: iconv -f GB18030 -t UTF-8 .*gbk\.txt$"
+    ):
+        list(numbered_lines(tmp_path / "gbk.txt"))
+
+
 def test_faults_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"cannot read .*nothing: no such file"):
         next(numbered_lines(tmp_path / "nothing"))

@@ -11,6 +11,7 @@ import torch
 import elman
 from elman import Filler
 from elman.tasks import ModelFileError
+from elman.tasks.filling import answers
 from tasks.fill_language import FIRST, LAST, MIDDLE, SENTENCES, TEXT, learnt
 
 
@@ -74,6 +75,21 @@ def test_an_unknown_word_is_never_found_and_said(model: Filler) -> None:
 def test_a_line_without_a_blank_comes_back(model: Filler, line: str) -> None:
     with pytest.warns(UserWarning, match="1 line has no blank, ___"):
         assert model.predict([line]) == [(line, [])]
+
+
+@pytest.mark.parametrize("options", [{}, {"longest": 2}, {"directions": True}])
+def test_lines_without_a_blank_are_neither_cut_nor_read(
+    model: Filler, options: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["ann ___ figs .", "___ eats figs ."]
+    expected = model.predict(asked, **options)
+    cut, seen = answers.cut_blanks, []
+    monkeypatch.setattr(answers, "cut_blanks", lambda line, kind: seen.append(line) or cut(line, kind))
+    with pytest.warns(UserWarning, match="^2 lines have no blank, ___$") as caught:
+        found = model.predict(["zoe __ figs", asked[0], "cafe\u0301 " * 1000, asked[1]], **options)
+    assert len(caught) == 1, "unknown words of these lines are nobody's business"
+    assert seen == asked
+    assert found == [("zoe __ figs", []), expected[0], ("café " * 1000, []), expected[1]]
 
 
 @pytest.mark.parametrize("line", ["___", "___ ___", "___ eats figs .", "ann eats ___", "___ ___ ___ ___"])

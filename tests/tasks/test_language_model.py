@@ -245,7 +245,19 @@ def test_a_model_that_is_not_trained() -> None:
         ({"inputs": FABLE, "validation": "x"}, ValueError, "the validation text has 1 token; expected at least 2"),
         ({"inputs": FABLE, "validation": ""}, ValueError, "validation is an empty text"),
         ({"inputs": Path("none.txt")}, FileNotFoundError, r"cannot read none\.txt: no such file or directory"),
-        ({"inputs": ["a.txt", "none.txt"]}, FileNotFoundError, r"cannot read none\.txt"),
+        (
+            {"inputs": ["a.txt", "none.txt"]},
+            FileNotFoundError,
+            r"cannot read none\.txt: no such file or directory; inputs is a list, which holds the paths of files: "
+            r"to give texts, join them into one str, \"\\n\"\.join\(texts\)",
+        ),
+        (
+            {"inputs": FABLE, "validation": ["to be\nor not " * 100, "be\0"]},
+            FileNotFoundError,
+            r"cannot read to be or not .{47}….{60} \(1,300 characters\): no such .*; validation is a list, which",
+        ),
+        ({"inputs": ["a", "none.txt"]}, FileNotFoundError, "cannot read a: no such file or directory; inputs is a"),
+        ({"inputs": Path("-"), "validation": ["-"]}, ValueError, "standard input, -, is given for the text and for"),
         (
             {"inputs": "a.txt"},
             ValueError,
@@ -271,6 +283,21 @@ def test_bad_input(
         LanguageModel().fit(**{"epochs": 1, **arguments})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_line_ends_of_files_change_nothing(fable: LanguageModel, end: str, tmp_path: Path) -> None:
+    text = "a quick fox\n\na lazy dog\n"
+    path = tmp_path / "ends.txt"
+    path.write_bytes(text.replace("\n", end).encode())
+    assert fable.evaluate(path) == fable.evaluate([str(path)]) == fable.evaluate(text)
+    assert fable.predict(path) == fable.predict(text)
+    path.write_bytes(FABLE.replace("\n", end).encode())
+    for kind in ("chars", "bytes"):
+        ours, theirs = (LanguageModel(tokens=kind, **SMALL).fit(given, epochs=1, threads=1) for given in (path, FABLE))
+        assert torch.equal(ours.network.output_bias, theirs.network.output_bias)
+        assert list(ours.lexicon) == list(theirs.lexicon)
+    assert LanguageModel(**SMALL).fit(FABLE.replace("\n", "\r\n"), epochs=1).lexicon["\r"], "a str is as it is"
+
+
 def test_bad_questions(fable: LanguageModel) -> None:
     with pytest.raises(ValueError, match="protocol is 'block', expected carried or blocks"):
         fable.evaluate("a fox", protocol="block")
@@ -280,8 +307,14 @@ def test_bad_questions(fable: LanguageModel) -> None:
         fable.evaluate("a")
     with pytest.raises(ValueError, match="top is 0, expected at least 1"):
         fable.predict(["a"], top=0)
-    with pytest.raises(TypeError, match=r"inputs is a list; expected a text \(str\), a pathlib\.Path or a list of"):
-        fable.predict([1])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="top is 'x', expected a whole number, 1 or more"):
+        fable.predict(["a"], top="x")  # type: ignore[arg-type]
+    expected = r"expected a text \(str\), a pathlib\.Path or a list of lines \(str\)"
+    with pytest.raises(TypeError, match=rf"inputs\[1\] is a int; {expected}"):
+        fable.predict(["a", 1])  # type: ignore[list-item]
+    for wrong in (1, b"a"):
+        with pytest.raises(TypeError, match=rf"inputs is a {type(wrong).__name__}; {expected}"):
+            fable.predict(wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="length is -1, expected 0 or more"):
         fable.generate(length=-1)
     with pytest.raises(ValueError, match="stop is an empty text"):

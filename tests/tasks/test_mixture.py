@@ -1,6 +1,7 @@
 """Two models mixed: aligned token by token, weighed by what the weight has not been measured on."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,3 +182,8 @@ def test_models_that_do_not_go_together(chars: tuple[LanguageModel, NGram], word
     with pytest.warns(UserWarning, match="2 tokens that one of the models does not know were left out") as caught:
         assert evaluate_mixture(*chars, "the cät\nthe c我t\n")["unknown"] == 2
     assert caught[0].filename == __file__
+
+
+def test_standard_input_is_read_once(chars: tuple[LanguageModel, NGram]) -> None:
+    with pytest.raises(ValueError, match="standard input, -, is given for the text and for the validation text"):
+        evaluate_mixture(*chars, Path("-"), validation=Path("-"))

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,6 +200,14 @@ def test_bad_questions() -> None:
         model.fit(SAM, SAM)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="line 2 has the word </s>"):
         model.fit("a\n</s>\n")
+    with pytest.raises(ValueError, match=r"^validation: line 1 has the word <s>, which"):
+        model.fit("a", validation="<s>")
+    with pytest.raises(TypeError, match="inputs is a int; expected a text"):
+        model.fit(3)  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match=r"cannot read a b c: no such file .*; inputs is a list, which holds"):
+        model.fit(["a b c", "b c"])
+    with pytest.raises(ValueError, match="standard input, -, is given for the text and for the validation text; it"):
+        model.fit([Path("a.txt"), Path("-")], validation=Path("-"))
     model.fit(SAM)
     with pytest.raises(ValueError, match="top is 0, expected at least 1"):
         model.predict(["a"], top=0)
@@ -207,6 +217,24 @@ def test_bad_questions() -> None:
         model.generate(stop="")
     with pytest.raises(ValueError, match=r"temperature is -1, expected 0 \(always"):
         model.generate(temperature=-1)
+
+
+def test_the_name_of_a_mark_in_a_text_is_an_error_with_file_and_line(tmp_path: Path) -> None:
+    good, bad, pipe = tmp_path / "good.txt", tmp_path / "bad.txt", tmp_path / "pipe"
+    good.write_text("a\n" * 5, encoding="utf-8")
+    bad.write_bytes(b"a\r\nb\r\n<s> c")
+    words = r"bad\.txt: line 3 has the word <s>, which is the name for the beginning of a sentence"
+    for given in (bad, [bad], [good, bad], [str(good), str(bad)], (pipe, bad)):
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_text, args=("a\n",), daemon=True)
+        writer.start()
+        with pytest.raises(ValueError, match=words):
+            NGram(order=2).fit(given)
+        pipe.unlink()
+    with pytest.raises(ValueError, match=words):
+        NGram(order=2).fit("a", validation=bad)
+    with pytest.raises(ValueError, match=words):
+        NGram(order=2).fit("a").evaluate(bad)
 
 
 def test_files_whose_parts_do_not_fit(tmp_path: Path) -> None:

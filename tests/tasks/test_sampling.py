@@ -3,14 +3,17 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elman import LanguageModel, NGram
 from elman.models import LanguageNetwork
-from elman.tasks.sampling import Sampling, draw, most_probable, read, sample, until
+from elman.tasks.sampling import Sampling, check_writing, draw, most_probable, read, sample, until
 
+MODELS = (LanguageModel(), NGram())  # arguments are looked at before the question whether they are trained
 LOGITS = torch.tensor([0.5, 0.1, 0.25, 0.15]).log()
 
 
@@ -56,6 +59,43 @@ def test_tokens_come_as_often_as_they_should(sampling: Sampling, expected: list[
 def test_values_out_of_range(values: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Sampling(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"temperature": "hot"}, "temperature is 'hot', expected a number, 0 or more"),
+        ({"temperature": None}, "temperature is None, expected a number, 0 or more"),
+        ({"top_k": 2.0}, r"top_k is 2\.0, expected a whole number, or None for all tokens"),
+        ({"top_p": "0.9"}, r"top_p is '0\.9', expected a number of at most 1, or None for all tokens"),
+        ({"prompt": ["to"]}, r"prompt is \['to'\], expected a text \(str\)"),
+        ({"length": "5"}, "length is '5', expected a whole number, 0 or more"),
+        ({"length": True}, "length is True, expected a whole number, 0 or more"),
+        ({"seed": 1.5}, r"seed is 1\.5, expected a whole number, or None for another text each time"),
+        ({"stop": ["x"]}, r"stop is \['x'\], expected one text \(str\) that shall end the writing, or None"),
+    ],
+)
+def test_values_of_another_type(values: dict[str, object], words: str) -> None:
+    for model in MODELS:
+        with pytest.raises(TypeError, match=f"^{words}$"):
+            model.generate(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [2**64, -(2**63) - 1])
+def test_seeds_that_torch_cannot_hold(seed: int) -> None:
+    with pytest.raises(ValueError, match=rf"^seed is {seed}, expected at least -2\*\*63 and less than 2\*\*64$"):
+        check_writing("", 1, seed, None)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    check_writing("", np.int64(3), np.int64(1), None)  # type: ignore[arg-type]
+    for seed in (-(2**63), 2**64 - 1):
+        check_writing("", 1, seed, None)
+        torch.Generator().manual_seed(seed)
+    model = NGram(order=2).fit("a b c d e")
+    assert [*model.generate(seed=np.int64(1))] == [*model.generate(seed=1)]  # type: ignore[arg-type]
+    sampling = Sampling(np.float32(0.5), top_k=np.int64(1))  # type: ignore[arg-type]
+    assert draw(LOGITS, sampling) == 0
 
 
 def network() -> LanguageNetwork:

@@ -94,8 +94,8 @@ def _usage(error: Any) -> str:
     see = f"; see {error.ctx.command_path} --help" if error.ctx else ""
     if isinstance(error, _click.NoSuchOption):
         flags = [flag for parameter in error.ctx.command.get_params(error.ctx) for flag in parameter.opts]
-        near = get_close_matches(error.option_name, flags, n=1)
-        return f"there is no flag {error.option_name}{f'; did you mean {near[0]}?' if near else see}"
+        near = _nearest(error.option_name, flags)
+        return f"there is no flag {error.option_name}{f'; did you mean {near}?' if near else see}"
     if isinstance(error, _click.MissingParameter):
         flag = f"{error.param.opts[0]} " if error.param.param_type_name == "option" else ""
         return f"{flag}{error.param.metavar} is missing{see}"
@@ -103,3 +103,11 @@ def _usage(error: Any) -> str:
         return f"{max(error.param.opts, key=len)} {error.message}"
     message = str(error.message).rstrip(".")
     return message[:1].lower() + message[1:] + see
+
+
+def _nearest(flag: str, known: Iterable[str]) -> str | None:
+    """The flag that was meant: one with this beginning, or nearly of this name; dashes make no two flags alike."""
+    names = {other.lstrip("-"): other for other in known}
+    word = flag.lstrip("-").lower()
+    near = get_close_matches(word, names, n=1) or [name for name in names if len(word) > 1 and name.startswith(word)]
+    return names[near[0]] if near else None

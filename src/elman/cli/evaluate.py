@@ -40,7 +40,8 @@ def evaluate(
         ),
     ] = None,
     block: Annotated[
-        int | None, flag(metavar="N", panel=_TEXT, parser=whole, help="Tokens of a block.", show_default="64")
+        int | None,
+        flag(metavar="N", panel=_TEXT, parser=whole, help="Tokens of a block of --protocol blocks.", show_default="64"),
     ] = None,
     mix: Annotated[
         Path | None,
@@ -85,6 +86,8 @@ def evaluate(
     judged = load_model(model)
     flags: dict[str, Any] = {"protocol": protocol, "block": block, "last": last, "stride": stride}
     flags |= {"wrong": wrong, "confusion": confusion or None}
+    if mix is None and judged.task == "lm" and block is not None and protocol in (None, "carried"):
+        raise CommandLineError("--block is for --protocol blocks; carried, the default, cuts no blocks")
     if mix is None:
         metrics = ask(judged, "evaluate", **flags)(file)
     else:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elman.data.text import STDIN, standard_input
+from elman.data.text import STDIN, encoding_advice, standard_input
 from elman.data.tokens import normalise
 
 __all__ = ["DAMAGED", "called", "json_lines", "json_objects", "name_of", "numbered_lines", "unpacked"]
@@ -74,7 +74,8 @@ def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
                 yield number, normalise(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line)
         except UnicodeDecodeError as error:
             place = f"byte 0x{error.object[error.start]:02x} at offset {error.start} of the line"
-            raise ValueError(f"{name}:{number}: not UTF-8: {place}") from error
+            advice = encoding_advice(error.object, name, packed=name.endswith(".gz"))
+            raise ValueError(f"{name}:{number}: not UTF-8: {place}{advice}") from error
         except DAMAGED as error:
             raise ValueError(f"{name}: the gzip file is damaged after line {number:,}") from error
 

@@ -1,7 +1,10 @@
 """Reading text files, with errors that say which file and where in it."""
 
+import codecs
 import gzip
 import os
+import re
+import shlex
 import sys
 import zlib
 from collections.abc import Sequence
@@ -10,12 +13,24 @@ from typing import BinaryIO
 
 from elman.data.tokens import normalise
 
-__all__ = ["STDIN", "read_text", "standard_input"]
+__all__ = ["STDIN", "encoding_advice", "read_text", "shortened", "standard_input"]
 
 STDIN = "-"  # as a path: standard input
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = "\ufeff"
+_LONGEST_NAME = 200  # characters of a file's name that an error shows: a text may have been taken for one
+
+# A mark at the start of a file -> its encoding.  That of UTF-32 begins with that of UTF-16.
+_MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16"}
+_MARKS |= {codecs.BOM_UTF16_BE: "UTF-16"}
+_HAN = re.compile("[\u4e00-\u9fff]")
+# The most frequent characters of Chinese: about a third of a text, and hardly any of one in another encoding.
+_FREQUENT = re.compile(
+    "[的一是不了在人有我他这這个個们們中来來上大为為和国國地到以说說时時要就出会會可也你对對生能，！？：；]"
+)
+_FREQUENT_PART = 0.1
+_LATIN_PART = 0.25  # of the bytes: so many at most are above 127 in the languages that are written in Latin-1
 
 
 def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> str:
@@ -30,14 +45,16 @@ def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     Returns
     -------
     str
-        The text in normal form NFC, without a byte order mark at the start of a file, line ends as they were.
+        The text in normal form NFC, without a byte order mark at the start of a file.  Every line end is ``"\\n"``, as
+        in Python's text mode, also where the file has a carriage return, alone or before a line feed.
 
     Raises
     ------
     OSError
         If a path cannot be read; the subclass says why (FileNotFoundError, PermissionError, …).
     ValueError
-        If a file is empty, damaged or not UTF-8; the message names the file and the byte offset.
+        If a file is empty, damaged or not UTF-8; the message names the file and the byte offset, and says how to
+        convert it.  If standard input is given twice.
 
     Examples
     --------
@@ -50,6 +67,8 @@ def read_text(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if not listed:
         raise ValueError("no file was given; expected at least one path, or - for standard input")
+    if [os.fspath(path) for path in listed].count(STDIN) > 1:
+        raise ValueError("standard input, -, is given twice; it can be read only once")
     parts: list[str] = []
     for path in listed:
         if parts and not parts[-1].endswith("\n"):
@@ -65,13 +84,86 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
+def shortened(name: str) -> str:
+    """The name of a file as an error shows it: in one line, of a long one both ends.
+
+    >>> shortened("to be\\nor not")
+    'to be or not'
+    """
+    line = name.replace("\n", " ")
+    return line if len(line) <= _LONGEST_NAME else f"{line[:60]}…{line[-60:]} ({len(line):,} characters)"
+
+
+def encoding_advice(data: bytes, name: str, packed: bool = False) -> str:
+    """How to turn what is not UTF-8 into it, as the end of an error: ``; convert it, …``.
+
+    Parameters
+    ----------
+    data
+        A file, or the line of it in question.
+    name
+        Of the file, or ``standard input``.
+    packed
+        Whether the file is compressed with gzip.
+
+    Returns
+    -------
+    str
+        A command with the encoding that the bytes have by the looks of them, GB18030, UTF-16, UTF-32 or Latin-1;
+        with a place for it where they tell nothing; no command for what is no text.
+
+    Examples
+    --------
+    >>> encoding_advice("他买了一部新手机。".encode("gbk"), "a.txt")
+    '; convert it, for instance: iconv -f GB18030 -t UTF-8 a.txt'
+    """
+    encoding = _encoding(data)
+    if encoding is None:
+        return "; it has NUL bytes and seems to be no text"
+    file = shlex.quote(name)
+    command = f"iconv -f {encoding} -t UTF-8"
+    if name == "standard input":
+        command += " FILE | elman …"
+    else:
+        command = f"gzip -dc {file} | {command}" if packed else f"{command} {file}"
+    known = {"ENCODING": ", with the name of its ENCODING", "LATIN1": ", for instance, if it is Latin-1"}
+    return f"; convert it{known.get(encoding, ', for instance')}: {command}"
+
+
+def _encoding(data: bytes) -> str | None:
+    """What encoding bytes that are not UTF-8 seem to be in, as iconv calls it; None: no text at all."""
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark) and _decoded(data, encoding) is not None:
+            return encoding
+    if b"\0" in data:
+        return None
+    if _is_chinese(_decoded(data, "gb18030") or ""):
+        return "GB18030"
+    above = sum(map(len, re.findall(rb"[\x80-\xff]+", data)))
+    return "LATIN1" if above <= _LATIN_PART * len(data) else "ENCODING"
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    """The text, or None if it is in another encoding; the end may be cut in the middle of a character."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_chinese(text: str) -> bool:
+    han = len(_HAN.findall(text))
+    return han > 0 and len(_FREQUENT.findall(text)) >= _FREQUENT_PART * han
+
+
 def _read_one(path: str | os.PathLike[str]) -> str:
     name = "standard input" if os.fspath(path) == STDIN else os.fspath(path)
     try:
         data = standard_input().read() if os.fspath(path) == STDIN else Path(path).read_bytes()
     except OSError as error:
-        raise type(error)(f"cannot read {name}: {_reason(error)}") from error
-    if data.startswith(_GZIP):
+        raise type(error)(f"cannot read {shortened(name)}: {_reason(error)}") from error
+    packed = data.startswith(_GZIP)
+    if packed:
         try:
             data = gzip.decompress(data)
         except (EOFError, OSError, zlib.error) as error:
@@ -79,10 +171,10 @@ def _read_one(path: str | os.PathLike[str]) -> str:
     try:
         text = data.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
-        raise ValueError(_not_utf8(name, data, error)) from error
+        raise ValueError(_not_utf8(name, data, error) + encoding_advice(data, name, packed)) from error
     if not text:
         raise ValueError(f"{name} is empty; expected a text")
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _reason(error: OSError) -> str:
@@ -90,8 +182,5 @@ def _reason(error: OSError) -> str:
 
 
 def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> str:
-    line = data.count(b"\n", 0, error.start) + 1
-    return (
-        f"{name} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} (line {line}); "
-        f"convert it, for instance: iconv -f LATIN1 -t UTF-8 {name}"
-    )
+    line = len(re.findall(rb"\r\n|\r|\n", data[: error.start])) + 1
+    return f"{name} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} (line {line})"

@@ -14,7 +14,7 @@ from elman.tasks.defaults import budget_of
 from elman.tasks.hyperparameters import Hyperparameters, Settings, embedding_width
 from elman.tasks.model_file import Stored
 from elman.tasks.parts import trained
-from elman.tasks.sampling import Sampling, check_writing, most_probable, read, sample, until
+from elman.tasks.sampling import Sampling, check_count, check_writing, most_probable, read, sample, until
 from elman.tasks.scoring import measures, score_blocks, score_carried
 from elman.tasks.task import LearningTask
 from elman.tasks.text_learner import TextLearner
@@ -259,8 +259,7 @@ class LanguageModel(LearningTask):
         """
         if protocol not in ("carried", "blocks"):
             raise ValueError(f"protocol is {protocol!r}, expected carried or blocks")
-        if block < 1:
-            raise ValueError(f"block is {block}, expected at least 1")
+        check_count("block", block)
         network, lexicon = self._trained()
         text, kind = as_text(data, "data"), self.hyperparameters.tokens
         tokens = encode(text, lexicon, kind)
@@ -298,8 +297,7 @@ class LanguageModel(LearningTask):
         >>> model.predict(["ab", "abc"], top=1)[0][0][0]
         'c'
         """
-        if top < 1:
-            raise ValueError(f"top is {top}, expected at least 1")
+        check_count("top", top)
         network, lexicon = self._trained()
         contexts = [self._context(line) for line in as_lines(inputs)]
         unknown_tokens(contexts, lexicon, self.hyperparameters.tokens)
@@ -349,6 +347,8 @@ class LanguageModel(LearningTask):
         ------
         ValueError
             If an argument is out of its range.
+        TypeError
+            If it is of another type.
 
         Warns
         -----
@@ -356,13 +356,13 @@ class LanguageModel(LearningTask):
             If the prompt has characters or words that the model does not know; with their number.
         """
         sampling = Sampling(temperature, top_k, top_p)
-        check_writing(length, stop)
+        check_writing(prompt, length, seed, stop)
         network, lexicon = self._trained()
         kind = self.hyperparameters.tokens
         context = self._context(prompt)
         unknown_tokens([context], lexicon, kind)
         generator = torch.Generator()
-        generator.seed() if seed is None else generator.manual_seed(seed)
+        generator.seed() if seed is None else generator.manual_seed(int(seed))
         logits, state = read(network, context, lexicon.counts)
         written = sample(network, logits, state, length, sampling, generator=generator, never=lexicon.other)
         pieces = stream((lexicon.tokens([token])[0] for token in written), kind)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
 from elman.models.language_model import LanguageNetwork, State
 
-__all__ = ["Sampling", "check_writing", "draw", "most_probable", "read", "sample", "until"]
+__all__ = ["Sampling", "check_count", "check_writing", "draw", "most_probable", "read", "sample", "until"]
 
 
 _READ = 1024  # tokens of a prompt read at once: bounds the memory
@@ -30,8 +31,8 @@ class Sampling:
 
     Raises
     ------
-    ValueError
-        If a value is out of its range.
+    ValueError, TypeError
+        If a value is out of its range or of another type.
     """
 
     temperature: float = 1.0
@@ -39,6 +40,11 @@ class Sampling:
     top_p: float | None = None
 
     def __post_init__(self) -> None:
+        _check_type("temperature", self.temperature, Real, "a number, 0 or more")
+        if self.top_k is not None:
+            _check_type("top_k", self.top_k, Integral, "a whole number, or None for all tokens")
+        if self.top_p is not None:
+            _check_type("top_p", self.top_p, Real, "a number of at most 1, or None for all tokens")
         if not 0.0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature is {self.temperature}, expected 0 (always the most probable token) or more")
         if self.top_k is not None and self.top_k < 1:
@@ -47,12 +53,31 @@ class Sampling:
             raise ValueError(f"top_p is {self.top_p}, expected more than 0 and at most 1, or None for all tokens")
 
 
-def check_writing(length: int, stop: str | None) -> None:
-    """Raise ValueError unless so many tokens can be written, until such a text."""
-    if length < 0:
-        raise ValueError(f"length is {length}, expected 0 or more")
+def check_writing(prompt: str, length: int, seed: int | None, stop: str | None) -> None:
+    """Raise ValueError or TypeError unless so many tokens can be written after a prompt, until such a text."""
+    _check_type("prompt", prompt, str, "a text (str)")
+    check_count("length", length, least=0)
+    if seed is not None:
+        _check_type("seed", seed, Integral, "a whole number, or None for another text each time")
+        if not -(2**63) <= seed < 2**64:
+            raise ValueError(f"seed is {seed}, expected at least -2**63 and less than 2**64")
+    if stop is not None:
+        _check_type("stop", stop, str, "one text (str) that shall end the writing, or None")
     if stop == "":
         raise ValueError("stop is an empty text; expected what shall end the writing, or None")
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise ValueError or TypeError unless an argument is a whole number that is large enough."""
+    _check_type(name, value, Integral, f"a whole number, {least} or more")
+    if value < least:
+        raise ValueError(f"{name} is {value}, expected {'at least 1' if least else '0 or more'}")
+
+
+def _check_type(name: str, value: object, kind: type, expected: str) -> None:
+    """Of whatever library: a number of NumPy is one."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, expected {expected}")
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from elman.data import Lexicon, normalise, read_text, split
+from elman.data.text import STDIN, shortened
 
 __all__ = [
     "TextData",
@@ -17,6 +18,7 @@ __all__ = [
     "as_lines",
     "as_text",
     "build_lexicon",
+    "check_read_once",
     "encode",
     "prepare",
     "unknown_tokens",
@@ -74,11 +76,21 @@ def as_text(data: Texts, name: str) -> str:
         if _names_a_file(data):
             raise ValueError(f"{name} is {data!r}, the name of a file; to read the file pass pathlib.Path({data!r})")
         return normalise(data)
-    if isinstance(data, os.PathLike) or (
-        isinstance(data, Sequence) and all(isinstance(path, (str, os.PathLike)) for path in data)
-    ):
+    if isinstance(data, os.PathLike):
+        return read_text(data)
+    if isinstance(data, Sequence) and all(isinstance(path, (str, os.PathLike)) for path in data):
+        _check_paths(data, name)
         return read_text(data)
     raise TypeError(f"{name} is a {type(data).__name__}; expected a text (str), a pathlib.Path or a list of paths")
+
+
+def check_read_once(inputs: Texts, validation: Texts | None) -> None:
+    """Raise ValueError if the text and the validation text are both to come from standard input."""
+    if validation is not None and _reads_standard_input(inputs) and _reads_standard_input(validation):
+        raise ValueError(
+            "standard input, -, is given for the text and for the validation text; it can be read only once: "
+            "give a file for one of them"
+        )
 
 
 def prepare(inputs: Texts, validation: Texts | None, kind: str) -> TextData:
@@ -93,6 +105,7 @@ def prepare(inputs: Texts, validation: Texts | None, kind: str) -> TextData:
     kind
         Of the tokens.
     """
+    check_read_once(inputs, validation)
     text = as_text(inputs, "inputs")
     if validation is not None:
         held_out = as_text(validation, "validation")
@@ -139,8 +152,12 @@ def as_lines(data: str | os.PathLike[str] | Sequence[str]) -> list[str]:
     if isinstance(data, (str, os.PathLike)):
         text = data if isinstance(data, str) else read_text(data)
         return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    if not isinstance(data, Sequence) or not all(isinstance(line, str) for line in data):
-        raise TypeError(f"inputs is a {type(data).__name__}; expected a text (str), a pathlib.Path or a list of lines")
+    expected = "expected a text (str), a pathlib.Path or a list of lines (str)"
+    if not isinstance(data, Sequence) or isinstance(data, bytes):
+        raise TypeError(f"inputs is a {type(data).__name__}; {expected}")
+    for number, line in enumerate(data):
+        if not isinstance(line, str):
+            raise TypeError(f"inputs[{number}] is a {type(line).__name__}; {expected}")
     return list(data)
 
 
@@ -155,3 +172,20 @@ def _hold_out(text: str, kind: str) -> tuple[str, str]:
 def _names_a_file(text: str) -> bool:
     """Whether a text can only be meant as the name of a file: ``book.txt``, and there is such a file."""
     return len(text) < 256 and "\n" not in text and Path(text).suffix != "" and Path(text).is_file()
+
+
+def _check_paths(paths: Sequence[str | os.PathLike[str]], name: str) -> None:
+    """Raise FileNotFoundError if a str in a list names no file: it is mostly a text that was meant."""
+    for path in paths:
+        if isinstance(path, str) and path != STDIN and not os.path.exists(path):
+            raise FileNotFoundError(
+                f"cannot read {shortened(path)}: no such file or directory; {name} is a list, which holds the paths of "
+                'files: to give texts, join them into one str, "\\n".join(texts)'
+            )
+
+
+def _reads_standard_input(data: Texts) -> bool:
+    """Whether `as_text` would: ``Path("-")``, or a list with ``-`` in it; the str ``-`` is a text."""
+    if isinstance(data, os.PathLike):
+        return os.fspath(data) == STDIN
+    return isinstance(data, list | tuple) and STDIN in map(str, data)

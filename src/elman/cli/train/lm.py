@@ -44,7 +44,12 @@ def train_language_model(
     quiet: flags.Quiet = False,
     log: flags.Log = None,
     corpus: Annotated[
-        str | None, flag(metavar="NAME", panel=DATA, help="Instead of FILE, a text that Elman brings: shakespeare.")
+        str | None,
+        flag(
+            metavar="NAME",
+            panel=DATA,
+            help="Instead of FILE, a text that Elman brings: shakespeare, tatoeba-en or tatoeba-zh.",
+        ),
     ] = None,
     validation: flags.Validation = None,
     tokens: Annotated[

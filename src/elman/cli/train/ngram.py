@@ -43,7 +43,12 @@ def train_ngram(
     json: flags.Json = False,
     quiet: flags.Quiet = False,
     corpus: Annotated[
-        str | None, flag(metavar="NAME", panel=DATA, help="Instead of FILE, a text that Elman brings: shakespeare.")
+        str | None,
+        flag(
+            metavar="NAME",
+            panel=DATA,
+            help="Instead of FILE, a text that Elman brings: shakespeare, tatoeba-en or tatoeba-zh.",
+        ),
     ] = None,
     validation: Annotated[
         Path | None, flag(metavar="FILE", panel=DATA, help="Measure the model by this. All of FILE is counted.")

@@ -68,18 +68,21 @@ def answer(
     long = question.longest > 1 or (phrases is not None and max(map(len, phrases)) > 1)
     if long and question.directions:
         raise ValueError("directions compares blanks of one token; leave it out with choices of several")
-    clozes = [cut_blanks(normalise(line), kind) for line in inputs]
+    texts = [normalise(line) for line in inputs]
+    places = [number for number, text in enumerate(texts) if BLANK in text]  # of the lines there is something to do for
+    clozes = [cut_blanks(texts[number], kind) for number in places]
     lines = [_line(cloze, lexicon) for cloze in clozes]
-    _warn(clozes, lines, kind)
-    found: list[Filling] = []
+    _warn(len(texts) - len(lines), lines, kind)
+    filled: list[Filling] = []
     for first in range(0, len(lines), _LINES):
         part = slice(first, first + _LINES)
         if long:
             for cloze, line in zip(clozes[part], lines[part], strict=True):
-                found.append(_searched(network, lexicon, kind, cloze, line, question, phrases))
+                filled.append(_searched(network, lexicon, kind, cloze, line, question, phrases))
         else:
-            found += _filled(network, lexicon, clozes[part], lines[part], question, phrases)
-    return found
+            filled += _filled(network, lexicon, clozes[part], lines[part], question, phrases)
+    found = dict(zip(places, filled, strict=True))
+    return [found.get(number, Filling(text, [])) for number, text in enumerate(texts)]
 
 
 def _line(cloze: Cloze, lexicon: Lexicon) -> Line:
@@ -116,9 +119,8 @@ def _phrases(choices: Sequence[str], lexicon: Lexicon, kind: str) -> Choices:
     return found
 
 
-def _warn(clozes: Sequence[Cloze], lines: Sequence[Line], kind: str) -> None:
-    """Say how many lines have no blank, and how many tokens are unknown."""
-    empty = sum(not cloze.blanks for cloze in clozes)
+def _warn(empty: int, lines: Sequence[Line], kind: str) -> None:
+    """Say how many lines have no blank, and how many tokens of the others are unknown."""
     if empty:
         noun, verb = ("lines", "have") if empty > 1 else ("line", "has")
         warnings.warn(f"{empty:,} {noun} {verb} no blank, {BLANK}", stacklevel=_STACKLEVEL)

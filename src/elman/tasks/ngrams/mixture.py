@@ -25,7 +25,7 @@ from elman.tasks.language_model import LanguageModel
 from elman.tasks.ngrams.ngram import NGram
 from elman.tasks.ngrams.scoring import exponential
 from elman.tasks.scoring import log_probabilities
-from elman.tasks.texts import Texts, as_text
+from elman.tasks.texts import Texts, as_text, check_read_once
 
 __all__ = ["best_weight", "evaluate_mixture"]
 
@@ -87,6 +87,7 @@ def evaluate_mixture(
     True
     """
     _check_fit(recurrent, ngram)
+    check_read_once(data, validation)
     measured = _compare(recurrent, ngram, as_text(data, "data"))
     if validation is not None:
         fitted = _compare(recurrent, ngram, as_text(validation, "validation"))

@@ -21,12 +21,13 @@ from elman.tasks.model_file import Stored
 from elman.tasks.ngrams.arpa import write_arpa
 from elman.tasks.ngrams.arpa_reader import read_arpa
 from elman.tasks.ngrams.file import table_from_tensors, tensors_of
+from elman.tasks.ngrams.reading import cut_texts
 from elman.tasks.ngrams.scoring import logits_after, score_sentences, sentence_measures, write_on
 from elman.tasks.ngrams.settings import KNESER_NEY, NGramSettings, as_limits
 from elman.tasks.parts import trained
-from elman.tasks.sampling import Sampling, check_writing, most_probable, until
+from elman.tasks.sampling import Sampling, check_count, check_writing, most_probable, until
 from elman.tasks.task import Task
-from elman.tasks.texts import Texts, as_lines, as_text, warn_of_unknown
+from elman.tasks.texts import Texts, as_lines, as_text, check_read_once, warn_of_unknown
 
 __all__ = ["NGram"]
 
@@ -145,10 +146,11 @@ class NGram(Task):
         if targets is not None:
             raise TypeError("a language model takes no targets: the target of each token is the next one")
         given = self.hyperparameters
+        check_read_once(inputs, validation)
         text = as_text(inputs, "inputs")
         held_out = None if validation is None else as_text(validation, "validation")
         began = time.perf_counter()
-        sentences = cut(text, given.tokens)
+        sentences = cut_texts(inputs, text, given.tokens, "inputs")
         lexicon = _build_lexicon(sentences, given)
         words = numbered(sentences, lexicon)
         levels = count_ngrams(words, given.order, len(lexicon) + 2)
@@ -159,8 +161,8 @@ class NGram(Task):
             "training_tokens": len(words) - len(sentences.lengths),
             "seconds": time.perf_counter() - began,
         }
-        if held_out is not None:
-            score = score_sentences(self.table, lexicon, cut(held_out, given.tokens))
+        if validation is not None and held_out is not None:
+            score = score_sentences(self.table, lexicon, cut_texts(validation, held_out, given.tokens, "validation"))
             self.metrics |= {"validation_loss": score.nats / score.tokens, "validation_tokens": score.tokens}
         return self
 
@@ -188,7 +190,7 @@ class NGram(Task):
         kind = self.hyperparameters.tokens
         text = as_text(data, "data")
         table, lexicon = self._trained()
-        sentences = cut(text, kind)
+        sentences = cut_texts(data, text, kind, "data")
         score = score_sentences(table, lexicon, sentences)
         warn_of_unknown(score.tokens - score.known, kind)
         return sentence_measures(score, sentences, text, kind)
@@ -236,8 +238,7 @@ class NGram(Task):
         list of list of (token, probability)
             For each line, falling.  The end of the sentence is ``"\\n"``; ``<unk>`` is left out.
         """
-        if top < 1:
-            raise ValueError(f"top is {top}, expected at least 1")
+        check_count("top", top)
         table, lexicon = self._trained()
         states, unknown = zip(*map(self._state_after, as_lines(inputs)), strict=True)
         warn_of_unknown(sum(unknown), self.hyperparameters.tokens)
@@ -283,6 +284,8 @@ class NGram(Task):
         ------
         ValueError
             If an argument is out of its range.
+        TypeError
+            If it is of another type.
 
         Warns
         -----
@@ -290,13 +293,13 @@ class NGram(Task):
             If the prompt has tokens that the model does not know; with their number.
         """
         sampling = Sampling(temperature, top_k, top_p)
-        check_writing(length, stop)
+        check_writing(prompt, length, seed, stop)
         table, lexicon = self._trained()
         kind, line = self.hyperparameters.tokens, prompt.rpartition(_LINE_END)[2]
         state, unknown = self._state_after(line)
         warn_of_unknown(unknown, kind)
         generator = torch.Generator()
-        generator.seed() if seed is None else generator.manual_seed(seed)
+        generator.seed() if seed is None else generator.manual_seed(int(seed))
         shown = [*lexicon, _LINE_END]
         words = write_on(table, state, length, sampling, generator, never=_UNKNOWN)
         pieces = glue((shown[word] for word in words), kind, begun=line != "" and not line[-1].isspace())
