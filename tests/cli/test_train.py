@@ -144,12 +144,25 @@ def test_an_interrupted_run_names_its_checkpoint(elman: Command, text: Path, mon
     assert not Path("m").exists()
 
 
+def test_a_run_stopped_before_its_first_checkpoint_says_so(
+    elman: Command, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(self: LanguageModel, inputs: Any, **how: Any) -> None:
+        raise KeyboardInterrupt
+
+    Path("m.checkpoint").write_text("what a run left", encoding="utf-8")
+    monkeypatch.setattr(LanguageModel, "fit", stopped)
+    code, _, err = elman("train", "lm", "fox.txt", "-o", "m")
+    assert (code, err.splitlines()[-1]) == (130, "elman: stopped before training began; nothing was written")
+    assert Path("m.checkpoint").read_text(encoding="utf-8") == "what a run left"
+
+
 def test_the_checkpoint_of_an_unfinished_run_is_kept_under_another_name(elman: Command, text: Path) -> None:
     Path("m.checkpoint").write_text("what a run left", encoding="utf-8")
     code, _, err = elman("train", "lm", "fox.txt", "-o", "m", *SMALL)
     assert code == 0
     assert err.startswith(
-        "elman: note: m.checkpoint of a run that did not finish becomes m.checkpoint.old; --resume would go on with it"
+        "elman: note: m.checkpoint of a run that did not finish will be kept as m.checkpoint.old; --resume would go on"
     )
     assert Path("m.checkpoint.old").read_text(encoding="utf-8") == "what a run left"
     assert not Path("m.checkpoint").exists()

@@ -167,18 +167,27 @@ def test_a_long_field_and_constant_memory(tmp_path: Path) -> None:
 def test_a_text_may_begin_with_a_bracket(tmp_path: Path) -> None:
     assert rows(write(tmp_path, "a.tsv", "[\ta\n[{\tb\n")) == [("[", ("a",)), ("[{", ("b",))]
     assert rows(write(tmp_path, "a.txt", "[music] plays,a\n")) == [("[music] plays", ("a",))]
+    assert rows(write(tmp_path, "a.txt", "[{name}] hello\tgreet\nbye\tbye\n"))[0] == ("[{name}] hello", ("greet",))
 
 
 def test_swapped_columns_are_asked_about(tmp_path: Path) -> None:
-    lines = [f"{label}\ta film, number {number}\n" for number, label in enumerate(["good", "bad"] * 4)]
+    lines = [f"{label}\ta film, number {number}\n" for number, label in enumerate(["good", "bad"] * 10)]
     path = write(tmp_path, "a.tsv", "".join(lines))
-    words = r"a\.tsv: the columns look swapped: .* has 8 different values in 8 rows, .* text, 2; .* --text 2 --label 1$"
+    words = (
+        r"a\.tsv: the columns look swapped: .* has 20 different values in 20 rows, .* text, 2; .* --text 2 --label 1$"
+    )
     with pytest.warns(UserWarning, match=words):
         swapped = rows(path)
     assert rows(path, text="2", label="1") == [(labels[0], (text,)) for text, labels in swapped]
 
 
 def test_tables_that_are_not_swapped_are_not_asked_about(tmp_path: Path) -> None:
-    """The same text with few labels, all labels different as all texts, one row."""
-    for text in ("t\ta\n" * 9 + "t\tb\nt\tc\n", "".join(f"t{n}\tl{n}\n" for n in range(30)), "good\ta film\n"):
+    """The same text with few labels, all labels different as all texts, one row, translations."""
+    words = [f"{n}\t{n} auf Deutsch\n{n}\t{n} en français\n" for n in ("yes", "no", "good morning")]
+    for text in (
+        "".join(words),
+        "t\ta\n" * 9 + "t\tb\nt\tc\n",
+        "".join(f"t{n}\tl{n}\n" for n in range(30)),
+        "good\ta film\n",
+    ):
         assert rows(write(tmp_path, "a.tsv", text))

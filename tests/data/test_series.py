@@ -93,7 +93,6 @@ class Pandas:
     ("text", "form", "expected"),
     [
         ("y,day\n2,02.01.2024\n1,01.01.2024\n", "%d.%m.%Y", ("day", ("y",), "2024-01-01")),
-        ("y,day\n2,20240102\n1,20240101\n", "%Y%m%d", ("day", ("y",), "2024-01-01")),
         ("code,day\n20240102,2.1.24\n20240188,1.1.24\n", "%d.%m.%y", ("day", ("code",), "2024-01-01")),
     ],
 )
@@ -105,13 +104,27 @@ def test_a_form_finds_the_column_of_dates(
     assert series.values[0] < series.values[1] or columns.target == ("code",)
 
 
-def test_integers_of_parquet_may_be_dates_of_a_form(tmp_path: Path) -> None:
-    pl.DataFrame({"day": [20240102, 20240101], "y": [2.0, 1.0]}).write_parquet(tmp_path / "a.parquet")
-    (series,), _ = read_series(tmp_path / "a.parquet", Columns(date_format="%Y%m%d"))
-    assert series.values.tolist() == [1, 2]
+def test_the_first_cell_may_be_missing(tmp_path: Path) -> None:
+    path = table(tmp_path, "y,day,z\n1,02.01.2024,1\n2,03.01.2024,NA\n")
+    assert read_series(path, Columns(date_format="%d.%m.%Y")).columns.date == "day"
+    path = table(tmp_path, "y,day\n1,\n2,03.01.2024\n")
+    with pytest.raises(ValueError, match=r"data\.csv:2: column 'day'"):  # it is the column, and the cell is missing
+        read_series(path, Columns(date_format="%d.%m.%Y"))
 
 
-@pytest.mark.parametrize("cell", ["31.01.2024", "1/31/24", "2024/1/31", "01-2024", "31.1.2024 12:00"])
+def test_numbers_are_no_dates_by_chance(tmp_path: Path) -> None:
+    path = table(tmp_path, "sales,year\n1500,2001\n1507,2002\n")
+    with pytest.raises(ValueError, match=r"no column of text begins with a date in %Y; name the column \(--date"):
+        read_series(path, Columns(date_format="%Y"))
+    assert read_series(path, Columns(date_format="%Y", date="year")).columns.target == ("sales",)
+
+
+def test_ids_of_which_some_are_numbers_are_no_numbers(tmp_path: Path) -> None:
+    path = table(tmp_path, "date,room,temp\n2024-01-01,101,20\n2024-01-02,102,21\n2024-01-03,103B,22\n")
+    assert read_series(path).columns.target == ("temp",)
+
+
+@pytest.mark.parametrize("cell", ["31.01.2024", "2024/1/31", "31.1.2024 12:00"])
 def test_a_column_that_looks_like_dates_and_is_not_used_is_told_of(cell: str, tmp_path: Path) -> None:
     path = table(tmp_path, f"y,day\n1,\n2,{cell}\n3,{cell}\n")
     with pytest.warns(UserWarning, match=f"column 'day' looks like dates .'{cell}'.* --date 'day' .*--date-format"):
@@ -119,7 +132,10 @@ def test_a_column_that_looks_like_dates_and_is_not_used_is_told_of(cell: str, tm
     assert (series.values.tolist(), columns.date) == ([1, 2, 3], None)
 
 
-@pytest.mark.parametrize("cells", [("3-1", "2-2"), ("31.01.2024", "soon"), ("1.234.567", "2.345.678"), ("", "NA")])
+@pytest.mark.parametrize("cells", [
+    ("3-1", "2-2"), ("31.01.2024", "soon"), ("1.234.567", "2.345.678"), ("", "NA"), ("1.2.10", "1.3.10"),
+    ("12-2024", "1-2024"),
+])  # fmt: skip
 def test_other_columns_do_not_look_like_dates(cells: tuple[str, str], tmp_path: Path) -> None:
     assert read_series(table(tmp_path, f"y,x\n1,{cells[0]}\n2,{cells[1]}\n")).columns.target == ("y",)
 
@@ -138,9 +154,9 @@ BAD = {
     "two parts": ("a,b\n1,2\n", Columns(target=("a",), inputs=("a",)), "the column 'a' is given two parts"),
     "no numbers": ("a\nx\n", Columns(), "data.csv has no column of numbers to forecast; it has a"),
     "one bad cell": (
-        "t,y,z\n2024-01-01,1,1\n2024-01-02,2,NA\n2024-01-03,3,7\n2024-01-04,4,oops\n",
+        "t,y,z\n2024-01-01,1,NA\n" + "".join(f"2024-01-{n:02},3,7\n" for n in range(2, 11)) + "2024-01-11,4,oops\n",
         Columns(),
-        "data.csv:5: column 'z' is 'oops', expected a number, or nothing .*; to leave the column out, .*--target",
+        "data.csv:12: column 'z' is 'oops', expected a number, or nothing .*; to leave the column out, .*--target",
     ),
     "decimal commas": (
         "t;name;y\n31.01.2024;A1;\n01.02.2024;A2;01,5\n",
@@ -151,7 +167,7 @@ BAD = {
     "no such form": (
         "t,a\n1/31/2024,1\n2/1/2024,2\n",
         Columns(date_format="%d.%m.%Y"),
-        "data.csv:2: no column has a date in %d.%m.%Y; name the column [(]--date, in Python date=[)], or another form",
+        "data.csv:2: no column of text begins with a date in %d.%m.%Y; name the column [(]--date, in Python date=[)]",
     ),
     "a word": ("a\n1\ntwo\n", Columns(target=("a",)), "data.csv:3: column 'a' is 'two', expected a number"),
     "infinite": ("a\n1\ninf\n", Columns(target=("a",)), "data.csv:3: column 'a' is 'inf', expected a number"),

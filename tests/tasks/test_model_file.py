@@ -169,6 +169,7 @@ def test_a_model_replaces_a_model_and_nothing_else(tmp_path: Path) -> None:
     model.save(path)
     (empty := tmp_path / "empty").touch()
     model.save(empty)
+    os.mkfifo(tmp_path / "pipe")
     (text := tmp_path / "precious.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(
         ValueError, match=r"precious.txt is not an Elman model: .*; it will not be overwritten: remove it"
@@ -176,4 +177,39 @@ def test_a_model_replaces_a_model_and_nothing_else(tmp_path: Path) -> None:
         model.save(text)
     assert text.read_text(encoding="utf-8") == "mine"
     with pytest.raises(ValueError, match="is not a regular file; it will not be overwritten"):
-        model.save("/dev/null")
+        model.save(tmp_path / "pipe")
+
+
+def test_what_was_there_may_be_kept_under_a_free_name(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    for content in ("first", "second", "third"):
+        path.write_text(content, encoding="utf-8")
+        write_file(path, "checkpoint", {"task": "lm"}, TENSORS, keep_earlier=True)
+        assert read_file(path, "checkpoint").description["task"] == "lm"
+    kept = {name: (tmp_path / name).read_text(encoding="utf-8") for name in ("c.old", "c.old2", "c.old3")}
+    assert kept == {"c.old": "first", "c.old2": "second", "c.old3": "third"}
+    path.unlink()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "c").write_text("linked", encoding="utf-8")
+    path.symlink_to(tmp_path / "disk" / "c")
+    write_file(path, "checkpoint", {"task": "lm"}, TENSORS, keep_earlier=True)
+    assert path.is_symlink()
+    assert (tmp_path / "disk" / "c.old").read_text(encoding="utf-8") == "linked"
+
+
+def test_a_write_that_fails_leaves_what_was_to_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c"
+    path.write_text("mine", encoding="utf-8")
+    monkeypatch.setattr(safetensors.torch, "save_file", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError, match="cannot write"):
+        write_file(path, "checkpoint", {"task": "lm"}, TENSORS, keep_earlier=True)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c"]
+
+
+@pytest.mark.parametrize(
+    "description", ["[1]", '{"kind": "model", "format": "1"}', '{"kind": "model", "format": null}']
+)
+def test_a_description_of_another_form_is_damage(tmp_path: Path, description: str) -> None:
+    safetensors.torch.save_file(TENSORS, tmp_path / "m", metadata={"elman": description})
+    with pytest.raises(ModelFileError, match="is damaged: its description is none of Elman's"):
+        read_file(tmp_path / "m", "model")

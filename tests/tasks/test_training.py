@@ -289,8 +289,16 @@ def test_checkpoints_are_written_at_once_and_then_regularly(tmp_path: Path, monk
     steps = []
 
     def spy(
-        path: Path, task: object, network: object, optimiser: object, generator: object, place: object, run: Run
+        path: Path,
+        task: object,
+        network: object,
+        optimiser: object,
+        generator: object,
+        place: object,
+        run: Run,
+        keep_earlier: bool,
     ) -> None:
+        assert keep_earlier == (not steps)
         steps.append(run.step)
 
     monkeypatch.setattr(training, "save_checkpoint", spy)

@@ -22,6 +22,7 @@ All but a folder may be compressed with gzip (.gz), and may come from standard i
 import csv
 import itertools
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -144,7 +145,8 @@ def _first_infinite(series: Series) -> int:
 
 
 _MANY, _NAME = 20, 30  # rows that tell a header from a row, and characters of a column's name at most
-_FEW, _LOOKED_AT = 4, 1000  # rows that tell which column is the text; different texts that are counted
+_LOOKED_AT = 1000  # different texts that are counted
+_ARRAY = re.compile(r'\[\s*\{\s*["}]')  # the beginning of a JSON array of objects
 _ENDINGS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json"}
 _NAMES = {"csv": "a CSV table", "tsv": "a TSV table", "json": "JSON lines", "fasttext": "in fastText's format"}
 
@@ -169,7 +171,7 @@ def _refuse_an_array(name: str, number: int, line: str) -> None:
     ending, line = _ending_of(name), line.strip()
     if ending in (".csv", ".tsv") or not line.startswith("["):
         return
-    if ending == ".json" or line == "[" or line[1:].lstrip().startswith("{"):
+    if ending == ".json" or line == "[" or (_ARRAY.match(line) and "\t" not in line):
         raise ValueError(
             f"{name}:{number}: a JSON array, expected JSON lines, an object in each line; jq -c '.[]' writes them"
         )
@@ -208,7 +210,7 @@ def _from_table(rows: Iterator[tuple[int, list[str]]], name: str, form: RowForma
         return
     number, head = first
     texts, label, header = _columns(head, f"{name}:{number}", form)
-    place, seen, texts_seen = f"{name}:{number}", Counter[str](), set[int]()
+    place, seen, texts_seen, longer = f"{name}:{number}", Counter[str](), set[int](), 0
     for number, cells in rows if header else itertools.chain([first], rows):
         if len(cells) != len(head):
             shown = ", ".join(head) if header else "as in the first line"
@@ -216,12 +218,14 @@ def _from_table(rows: Iterator[tuple[int, list[str]]], name: str, form: RowForma
         text = cells[texts[0]] if len(texts) == 1 else " ".join(cells[column] for column in texts)
         found = cells[label].strip()
         seen[found] += 1
+        longer += len(found) - len(text)
         if not header and len(texts_seen) < _LOOKED_AT:
             texts_seen.add(hash(text))
         yield Labelled(text, None, (found,) if found else (), f"{name}:{number}")
     if not header and form.label is None:
         _ask_for_a_header(head[0], head[1], seen, place)
-        _ask_for_the_order(name, len(texts_seen), seen)
+        if longer > 0:
+            _ask_for_the_order(name, len(texts_seen), seen)
 
 
 def _ask_for_a_header(text: str, label: str, seen: Counter[str], place: str) -> None:
@@ -235,8 +239,8 @@ def _ask_for_a_header(text: str, label: str, seen: Counter[str], place: str) -> 
 
 
 def _ask_for_the_order(name: str, texts: int, seen: Counter[str]) -> None:
-    """Warn if most rows have a label of their own, and their texts are few: each would always be something else."""
-    if texts < _LOOKED_AT and seen.total() >= _FEW and len(seen) >= max(2 * texts, seen.total() / 2):
+    """Warn if most rows have a label of their own, and their texts, which are shorter, are few."""
+    if texts < _LOOKED_AT and seen.total() >= _MANY and len(seen) >= max(2 * texts, seen.total() / 2):
         warnings.warn(
             f"{name}: the columns look swapped: the second, read as the label, has {len(seen):,} different values in "
             f"{seen.total():,} rows, the first, read as the text, {texts:,}; if the label is first, say so: "

@@ -74,7 +74,7 @@ def numbered_lines(path: Path_) -> Iterator[tuple[int, str]]:
                 yield number, normalise(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line)
         except UnicodeDecodeError as error:
             place = f"byte 0x{error.object[error.start]:02x} at offset {error.start} of the line"
-            advice = encoding_advice(error.object, name, packed=name.endswith(".gz"))
+            advice = encoding_advice(error.object, name)
             raise ValueError(f"{name}:{number}: not UTF-8: {place}{advice}") from error
         except DAMAGED as error:
             raise ValueError(f"{name}: the gzip file is damaged after line {number:,}") from error

@@ -280,7 +280,8 @@ def _date_column(table: Table, columns: Columns, names: list[str]) -> str | None
     date = table.first_date_column(names, form)
     if date is None and form is not None:
         raise ValueError(
-            f"{table.at(0)}: no column has a date in {form}; name the column (--date, in Python date=), or another form"
+            f"{table.at(0)}: no column of text begins with a date in {form}; name the column (--date, in Python "
+            "date=), as one of numbers always is to be, or another form"
         )
     if date is None and (like := table.like_dates(names)):
         warnings.warn(

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import itertools
 import os
 import re
 import sys
@@ -23,9 +22,8 @@ __all__ = ["Table", "read_table"]
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # in any case: a number that is not there
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 _NEARLY = r"^[-+$€£¥]? ?\d[\d.,'_ ]*([%€]|[A-Za-z]{1,3})?$"  # 01,5, 1,001, $5 or 12 kg: a number to the eye
-_LIKE_A_DATE = re.compile(
-    r"(\d{4}[./-]\d\d?([./-]\d\d?)?|\d\d?[./-](\d\d?[./-])?\d{4}|\d\d?[./-]\d\d?[./-]\d\d)([T,\s]+\d.*)?"
-)
+_LIKE_A_DATE = re.compile(r"(\d{4}[./-]\d\d?[./-]\d\d?|\d\d?[./-]\d\d?[./-]\d{4})([T,\s]+\d.*)?")
+_LOOKED_AT = 1000  # cells that tell whether a column looks like dates
 
 
 class Table:
@@ -76,9 +74,9 @@ class Table:
         return there > 0 and not wrong
 
     def is_mostly_numeric(self, name: str) -> bool:
-        """Whether most cells of a column, but for those that are missing, are numbers."""
+        """Whether nearly all cells of a column, but for those that are missing, are numbers: nine of ten."""
         there, wrong = self._counted(name)
-        return there > wrong
+        return there > 0 and there >= 9 * wrong
 
     def nearly_a_number(self, names: Sequence[str]) -> str | None:
         """Where the first cell that is no number stands, and what it is, of the column that comes nearest to numbers.
@@ -124,38 +122,31 @@ class Table:
         return times
 
     def first_date_column(self, names: Sequence[str], form: str | None = None) -> str | None:
-        """The first column that begins with a date, in `form` or ISO 8601.
+        """The first column that begins with a date, in `form` or ISO 8601, and is not of numbers.
 
-        One of numbers only if every cell is in `form` (20240131), and no other column is of dates.
+        Numbers may be in a form by chance (1500 in ``%Y``): a column of dates like these is to be named.
         """
-        compact = None
         for name in names:
             column = self._frame[name]
             if column.dtype.is_temporal():
                 return name
-            if form is not None and column.dtype.is_integer():
-                column = column.cast(_polars().String)
-            if column.dtype != _polars().String or not column.len() or not _is_time(column[0], form):
-                continue
-            if not self.is_numeric(name):
+            if column.dtype == _polars().String and _is_time(self._first(name), form) and not self.is_numeric(name):
                 return name
-            if form is not None and compact is None and all(_is_time(cell, form) for cell in column):
-                compact = name
-        return compact
+        return None
 
     def like_dates(self, names: Sequence[str]) -> tuple[str, str] | None:
-        """The first column of which every cell looks like a date, but for those that are missing, and its first cell.
-
-        None if there is no such column.
-        """
+        """The first column that looks like dates, by its first cells, and the first of these; None if none does."""
         for name in names:
-            if self._frame[name].dtype != _polars().String:
-                continue
-            cells = (cell.strip() for cell in self._frame[name] if cell and cell.strip().lower() not in _MISSING)
-            first = next(cells, "")
-            if all(map(_LIKE_A_DATE.fullmatch, itertools.chain([first], cells))) and not self.is_numeric(name):
-                return name, first
+            if self._frame[name].dtype == _polars().String and (first := self._first(name)):
+                cells = (cell.strip() for cell in self._frame[name].head(_LOOKED_AT) if cell)
+                if all(_LIKE_A_DATE.fullmatch(cell) for cell in cells if cell.lower() not in _MISSING):
+                    return name, first
         return None
+
+    def _first(self, name: str) -> str:
+        """The first cell of a column of text that is not missing; empty if there is none."""
+        cells = ((cell or "").strip() for cell in self._frame[name])
+        return next((cell for cell in cells if cell.lower() not in _MISSING), "")
 
     def _number_column(self, name: str) -> NDArray[np.float64]:
         if self._is_of_other_things(name):
@@ -279,9 +270,9 @@ def _check_widths(name: str, data: bytes, separator: str) -> None:
             raise ValueError(f"{name}:{rows.line_num}: {len(row)} columns, expected {len(header)} as in the header")
 
 
-def _is_time(cell: str | None, form: str | None) -> bool:
+def _is_time(cell: str, form: str | None) -> bool:
     try:
-        parse_time((cell or "").strip(), form)
+        parse_time(cell, form)
     except ValueError:
         return False
     return True

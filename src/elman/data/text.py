@@ -24,12 +24,13 @@ _LONGEST_NAME = 200  # characters of a file's name that an error shows: a text m
 # A mark at the start of a file -> its encoding.  That of UTF-32 begins with that of UTF-16.
 _MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16"}
 _MARKS |= {codecs.BOM_UTF16_BE: "UTF-16"}
-_HAN = re.compile("[\u4e00-\u9fff]")
-# The most frequent characters of Chinese: about a third of a text, and hardly any of one in another encoding.
-_FREQUENT = re.compile(
-    "[的一是不了在人有我他这這个個们們中来來上大为為和国國地到以说說时時要就出会會可也你对對生能，！？：；]"
-)
-_FREQUENT_PART = 0.1
+# What Chinese is in GB18030 and texts in other encodings, decoded so, are not: its characters are nearly all of the
+# first level of GB 2312, sorted by their sound, a third of them from S on, where those that stand for Korean syllables
+# end; there are no kana.
+_HAN, _KANA = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3040-\u30ff]")
+_FIRST_LEVEL, _FROM_S = range(0xB0A1, 0xD7FA), range(0xC9A1, 0xD7FA)
+_FIRST_LEVEL_PART, _FROM_S_PART = 0.7, 0.1
+_ENOUGH = 1 << 16  # bytes that are looked at, from the first one that is not ASCII on
 _LATIN_PART = 0.25  # of the bytes: so many at most are above 127 in the languages that are written in Latin-1
 
 
@@ -94,7 +95,7 @@ def shortened(name: str) -> str:
     return line if len(line) <= _LONGEST_NAME else f"{line[:60]}…{line[-60:]} ({len(line):,} characters)"
 
 
-def encoding_advice(data: bytes, name: str, packed: bool = False) -> str:
+def encoding_advice(data: bytes, name: str, packed: bool | None = None) -> str:
     """How to turn what is not UTF-8 into it, as the end of an error: ``; convert it, …``.
 
     Parameters
@@ -104,7 +105,7 @@ def encoding_advice(data: bytes, name: str, packed: bool = False) -> str:
     name
         Of the file, or ``standard input``.
     packed
-        Whether the file is compressed with gzip.
+        Whether the file is compressed with gzip; None: look.
 
     Returns
     -------
@@ -117,6 +118,8 @@ def encoding_advice(data: bytes, name: str, packed: bool = False) -> str:
     >>> encoding_advice("他买了一部新手机。".encode("gbk"), "a.txt")
     '; convert it, for instance: iconv -f GB18030 -t UTF-8 a.txt'
     """
+    if packed is None:
+        packed = _is_packed(name)
     encoding = _encoding(data)
     if encoding is None:
         return "; it has NUL bytes and seems to be no text"
@@ -130,17 +133,29 @@ def encoding_advice(data: bytes, name: str, packed: bool = False) -> str:
     return f"; convert it{known.get(encoding, ', for instance')}: {command}"
 
 
+def _is_packed(name: str) -> bool:
+    try:
+        with open(name, "rb") as file:
+            return file.read(len(_GZIP)) == _GZIP
+    except OSError:
+        return False
+
+
 def _encoding(data: bytes) -> str | None:
     """What encoding bytes that are not UTF-8 seem to be in, as iconv calls it; None: no text at all."""
     for mark, encoding in _MARKS.items():
-        if data.startswith(mark) and _decoded(data, encoding) is not None:
+        if data.startswith(mark) and _decoded(data[:_ENOUGH], encoding) is not None:
             return encoding
-    if b"\0" in data:
+    if b"\0" in data[:_ENOUGH]:
         return None
-    if _is_chinese(_decoded(data, "gb18030") or ""):
+    found = re.search(rb"[\x80-\xff]", data)
+    first = found.start() if found else 0
+    if _is_chinese(_decoded(data[first : first + _ENOUGH], "gb18030") or ""):
         return "GB18030"
-    above = sum(map(len, re.findall(rb"[\x80-\xff]+", data)))
-    return "LATIN1" if above <= _LATIN_PART * len(data) else "ENCODING"
+    around = data[max(0, first - _ENOUGH) : first + _ENOUGH]
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", around)]
+    odd = any(run % 2 for run in runs)  # mostly a single letter here and there, not characters of two bytes
+    return "LATIN1" if odd and sum(runs) <= _LATIN_PART * len(around) else "ENCODING"
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
@@ -152,8 +167,10 @@ def _decoded(data: bytes, encoding: str) -> str | None:
 
 
 def _is_chinese(text: str) -> bool:
-    han = len(_HAN.findall(text))
-    return han > 0 and len(_FREQUENT.findall(text)) >= _FREQUENT_PART * han
+    codes = [int.from_bytes(character.encode("gb18030")) for character in _HAN.findall(text)]
+    first_level, from_s = (sum(code in part for code in codes) for part in (_FIRST_LEVEL, _FROM_S))
+    enough = first_level >= _FIRST_LEVEL_PART * len(codes) and from_s >= _FROM_S_PART * len(codes)
+    return bool(codes) and enough and not _KANA.search(text)
 
 
 def _read_one(path: str | os.PathLike[str]) -> str:

@@ -1,6 +1,5 @@
 """Checkpoints: all that a run needs to go on after a stop as if there had been none."""
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from elman.tasks.model_file import ModelFileError, Stored, read_file, write_file
 
-__all__ = ["Run", "older", "read_checkpoint", "restore", "save_checkpoint", "set_aside"]
+__all__ = ["Run", "read_checkpoint", "restore", "save_checkpoint"]
 
 
 @dataclass
@@ -54,6 +53,7 @@ def save_checkpoint(
     generator: torch.Generator,
     position: dict[str, Tensor],
     run: Run,
+    keep_earlier: bool = False,
 ) -> None:
     """Write everything to one file, whole or not at all.
 
@@ -66,6 +66,8 @@ def save_checkpoint(
     network, optimisers, generator, position, run
         The run's parts: weights, moments, random state, place in the data with the carried hidden state, and
         history with the best weights.
+    keep_earlier
+        Whether a file that is there stays, under another name: it may be of a run that can go on.
     """
     facts = asdict(Run(**{**vars(run), "best": {}}))
     del facts["best"]
@@ -75,18 +77,8 @@ def save_checkpoint(
     for number, optimiser in enumerate(optimisers):
         for index, moments in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{index}.{name}": tensor for name, tensor in moments.items()}
-    write_file(path, "checkpoint", {**task, "run": facts}, {**tensors, "generator": generator.get_state()})
-
-
-def older(path: str | os.PathLike[str]) -> str:
-    """The name that `set_aside` gives a checkpoint."""
-    return f"{os.fspath(path)}.old"
-
-
-def set_aside(path: str | os.PathLike[str]) -> None:
-    """Give the checkpoint of an earlier run another name, if there is one: a new run does not end what may go on."""
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(path, older(path))
+    tensors["generator"] = generator.get_state()
+    write_file(path, "checkpoint", {**task, "run": facts}, tensors, keep_earlier)
 
 
 def read_checkpoint(path: str | os.PathLike[str], task: str) -> Stored:

@@ -8,6 +8,7 @@ A file appears under its name only when it is complete: it is written beside it 
 """
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ __all__ = [
     "Stored",
     "check_replaceable",
     "check_writable",
+    "earlier_name",
     "read_file",
     "write_file",
     "written_whole",
@@ -50,14 +52,18 @@ class Stored(NamedTuple):
 
 
 def write_file(
-    path: str | os.PathLike[str], kind: str, description: dict[str, Any], tensors: dict[str, Tensor]
+    path: str | os.PathLike[str],
+    kind: str,
+    description: dict[str, Any],
+    tensors: dict[str, Tensor],
+    keep_earlier: bool = False,
 ) -> None:
     """Write a file, whole or not at all.
 
     Parameters
     ----------
     path
-        Where; an existing file is replaced in one step.
+        Where; an existing file is replaced in one step, or with `keep_earlier` has the name `earlier_name` then.
     kind
         ``model`` or ``checkpoint``.
     description
@@ -72,15 +78,23 @@ def write_file(
     """
     facts = {"kind": kind, "format": FORMAT, "version": __version__, **description}
     dense = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    with written_whole(path) as unfinished:
+    with written_whole(path, keep_earlier) as unfinished:
         safetensors.torch.save_file(dense, unfinished, metadata={"elman": json.dumps(facts)})
 
 
+def earlier_name(path: str | os.PathLike[str]) -> Path:
+    """The name that a file has after another one was written in its place and it was to be kept: a free one."""
+    numbers = itertools.chain([""], itertools.count(2))
+    names = (Path(f"{os.fspath(path)}.old{number}") for number in numbers)
+    return next(name for name in names if not os.path.lexists(name))
+
+
 @contextlib.contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike[str], keep_earlier: bool = False) -> Iterator[Path]:
     """A path to write to in place of `path`, which gets the contents when the block ends well, in one step.
 
-    Raises OSError if the file cannot be written; one that was there before is still there, unchanged.
+    With `keep_earlier` the file that was there is kept as `earlier_name`.  Raises OSError if the file cannot be
+    written; one that was there before is still there, unchanged.
     """
     target = Path(os.path.realpath(path))
     unfinished = _unfinished(target)
@@ -91,6 +105,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         unfinished.chmod(mode)  # which is the owner's alone as safetensors writes it
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
+        if keep_earlier and target.is_file():
+            target.replace(earlier_name(target))
         unfinished.replace(target)
     except (OSError, safetensors.SafetensorError) as error:
         raise OSError(f"cannot write {os.fspath(path)}: {_reason(error)}") from error
@@ -198,7 +214,9 @@ def _check_length(path: Path, kind: str) -> None:
         raise ModelFileError(f"{path} is truncated: it has {size:,} of {8 + length + end:,} bytes")
 
 
-def _checked(name: str, description: dict[str, Any], kind: str) -> dict[str, Any]:
+def _checked(name: str, description: Any, kind: str) -> dict[str, Any]:
+    if not isinstance(description, dict) or not isinstance(description.get("format", 0), int):
+        raise ModelFileError(f"{name} is damaged: its description is none of Elman's")
     found, number = description.get("kind"), description.get("format", 0)
     if number > FORMAT:
         raise ModelFileError(

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from elman.tasks.checkpoint import Run, restore, save_checkpoint, set_aside
+from elman.tasks.checkpoint import Run, restore, save_checkpoint
 from elman.tasks.log import Log
 from elman.tasks.model_file import Stored
 from elman.tasks.optimisers import make_optimisers
@@ -194,9 +194,8 @@ def train(
             last = validated and _over(plan, run, learner)
             if plan.checkpoint is not None and (last or stop or run.seconds - saved >= plan.checkpoint_every):
                 began = clock()
-                if resume is None and saved == -math.inf:
-                    set_aside(plan.checkpoint)
-                save_checkpoint(plan.checkpoint, facts, network, optimisers, generator, learner.position(), run)
+                state = network, optimisers, generator, learner.position(), run
+                save_checkpoint(plan.checkpoint, facts, *state, keep_earlier=resume is None and saved == -math.inf)
                 saved = run.seconds = clock() - start
                 run.saving_seconds = clock() - began
             if stop:

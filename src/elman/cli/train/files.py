@@ -31,8 +31,7 @@ def check_files(
         If a file cannot be written.
     """
     from elman.tasks import check_writable
-    from elman.tasks.checkpoint import older
-    from elman.tasks.model_file import check_replaceable
+    from elman.tasks.model_file import check_replaceable, earlier_name
 
     taken = {path.resolve() for path in read}
     for path in filter(None, (output, checkpoint, log)):
@@ -46,7 +45,5 @@ def check_files(
     if resume and not checkpoint.exists():
         raise CommandLineError(f"there is no {checkpoint} to resume; leave --resume out to start anew")
     if checkpoint.exists() and not resume:
-        note(
-            f"{checkpoint} of a run that did not finish becomes {older(checkpoint)}; --resume would go on with it",
-            "note",
-        )
+        kept = earlier_name(checkpoint)
+        note(f"{checkpoint} of a run that did not finish will be kept as {kept}; --resume would go on with it", "note")

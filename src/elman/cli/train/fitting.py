@@ -76,6 +76,7 @@ class Fitting:
         from elman.tasks import TrainingError
 
         line = ProgressLine(title, unit) if on_terminal() and not self.quiet else None
+        before = self._written()
         try:
             with line or nullcontext():
                 model.fit(
@@ -92,7 +93,7 @@ class Fitting:
                     log=self.log,
                 )
         except KeyboardInterrupt:
-            raise self._interrupted() from None
+            raise self._interrupted(before) from None
         except TrainingError as error:
             if model.metrics["validation_loss"] is None:  # there was no good model yet
                 raise
@@ -102,8 +103,13 @@ class Fitting:
         self.checkpoint.unlink(missing_ok=True)
         self._summarise(model)
 
-    def _interrupted(self) -> typer.Exit:
-        if self.checkpoint.exists():
+    def _written(self) -> int | None:
+        """When the checkpoint was written; None if there is none."""
+        return self.checkpoint.stat().st_mtime_ns if self.checkpoint.exists() else None
+
+    def _interrupted(self, before: int | None) -> typer.Exit:
+        written = self._written()
+        if written is not None and (self.resume or written != before):
             note(f"stopped; {self.checkpoint} holds the run: the same command with --resume goes on")
         else:
             note("stopped before training began; nothing was written")

@@ -169,7 +169,7 @@ def read_data(inputs: Any, targets: Any, validation: Any, seed: int) -> TagData:
     if not rows.lengths[:R].any():
         raise ValueError(f"{called(inputs, 'inputs')} has no token to learn from; expected sentences with tags")
     if validation is not None:
-        _check_judged(rows, R, len(known["tags"]), called(validation, "validation"))
+        _check_judged(rows, R, len(known["tags"]), len(known["intents"]), called(validation, "validation"))
     elif R < 2:
         raise ValueError(
             f"{called(inputs, 'inputs')} has 1 sentence; expected at least 2, to learn from and to judge by"
@@ -196,12 +196,12 @@ def read_data(inputs: Any, targets: Any, validation: Any, seed: int) -> TagData:
     )
 
 
-def _check_judged(rows: Ragged, R: int, K: int, name: str) -> None:
-    """Refuse sentences, those from the R-th on, that cannot tell how well the K tags of the training are learnt."""
+def _check_judged(rows: Ragged, R: int, K: int, intents: int, name: str) -> None:
+    """Refuse sentences, those from the R-th on, that cannot tell how well the K tags, if that is all, are learnt."""
     if len(rows) == R:
         raise ValueError(f"{name} has no sentence; expected at least 1")
     tags = rows.values[int(rows.lengths[:R].sum()) :, 1]
-    if len(tags) and all((part >= K).all() for part in _chunks(tags)):
+    if not intents and len(tags) and all((part >= K).all() for part in _chunks(tags)):
         raise ValueError(f"{name}: no tag of its sentences occurs in training")
 
 
