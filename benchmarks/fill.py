@@ -89,6 +89,7 @@ def summed(log_probabilities: np.ndarray, targets: np.ndarray, owners: np.ndarra
 
 
 def added(parts: Iterator[Scores]) -> Scores:
+    """The scores of all parts, added sentence by sentence."""
     total: Scores = {}
     for part in parts:
         total = {name: total.get(name, 0.0) + values for name, values in part.items()}
@@ -115,6 +116,7 @@ def network_logs(model: elman.Filler, rows: Ragged, chosen: np.ndarray) -> Itera
 
 
 def normalised(logs: np.ndarray) -> np.ndarray:
+    """Logarithms of probabilities that add up to 1 in each row."""
     return torch.from_numpy(logs).log_softmax(-1).numpy()
 
 
@@ -261,6 +263,7 @@ def row(seeds: list[Scores], spent: list[float], said: list[Any], **facts: Any) 
 
 
 def table(corpus: str, found: dict[str, Any]) -> str:
+    """The results of a corpus as RESULTS.md shows them."""
     words = max(each["words"] for each in found["rows"].values())
     lines = [
         f"{corpus}: {found['training']:,} training sentences, {words:,} words of {found['test']:,} test sentences",

@@ -28,6 +28,8 @@ def on(device: torch.device, pair: Pair) -> Pair:
 
 
 def finished(step: Callable[[], list[Tensor]], device: torch.device) -> Callable[[], None]:
+    """The step, over when the device has done its work."""
+
     def call() -> None:
         step()
         if device.type == "cuda":

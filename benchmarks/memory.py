@@ -31,6 +31,7 @@ def resident() -> float:
 
 
 def print_row(moment: str, before: float) -> None:
+    """The memory at a moment, and how much of it came since."""
     print(f"  {moment:>16} {resident():9.1f} MiB {resident() - before:+9.1f}", flush=True)
 
 

@@ -56,6 +56,7 @@ SOURCES = {  # file, column of y, column of x, season, lags
 
 
 def read(folder: Path, name: str) -> Series:
+    """One of SOURCES, as its authors give it."""
     file, of_y, of_x, season, lags = SOURCES[name]
     with (folder / "timeseries" / file).open(encoding="utf-8") as lines:
         rows = list(csv.reader(lines))[1:]
@@ -64,11 +65,13 @@ def read(folder: Path, name: str) -> Series:
 
 
 def rmse(predicted: np.ndarray, actual: np.ndarray) -> float:
+    """Root of the mean squared error; infinite or NaN where a free run has left all bounds."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.sqrt(np.mean((predicted - actual) ** 2)))
 
 
 def ar(series: Series, cut: int, seed: int) -> Errors:
+    """Ours, of the order that it selects."""
     return elman.AR(max_order=series.lags).fit(series.y[:cut]).evaluate(series.y[cut:])
 
 
@@ -81,12 +84,14 @@ def ar_log(series: Series, cut: int, seed: int) -> Errors:
 
 
 def narx(series: Series, cut: int, seed: int, **options: object) -> Errors:
+    """Ours, with these options and the season of the series."""
     before, after = (None, None) if series.x is None else (series.x[:cut], series.x[cut:])
     model = elman.NARX(season=series.season, **options).fit(series.y[:cut], before, seed=seed)
     return {**model.evaluate(series.y[cut:], after), "network_used": model.metrics["network_used"]}
 
 
 def polynomial(series: Series, cut: int, seed: int, degree: int, sparse: bool = False) -> Errors:
+    """SysIdentPy's polynomial NARX; `sparse` by AOLS, else by FROLS."""
     from sysidentpy.basis_function import Polynomial
     from sysidentpy.model_structure_selection import AOLS, FROLS
     from sysidentpy.parameter_estimation import LeastSquares
@@ -100,6 +105,7 @@ def polynomial(series: Series, cut: int, seed: int, degree: int, sparse: bool = 
 
 
 def neural(series: Series, cut: int, seed: int) -> Errors:
+    """SysIdentPy's neural NARX."""
     from sysidentpy.basis_function import Polynomial
     from sysidentpy.neural_network import NARXNN
 

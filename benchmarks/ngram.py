@@ -32,6 +32,7 @@ import elman
 
 
 def ours(text: str, held_out: str, order: int, _: str) -> dict[str, float]:
+    """The row of elman.NGram."""
     began = time.perf_counter()
     model = elman.NGram(order=order).fit(text)
     learnt = time.perf_counter()
@@ -42,6 +43,7 @@ def ours(text: str, held_out: str, order: int, _: str) -> dict[str, float]:
 
 
 def nltk(text: str, held_out: str, order: int, _: str) -> dict[str, float]:
+    """The row of NLTK's interpolated Kneser-Ney, which is asked about two lines only."""
     from nltk.lm import KneserNeyInterpolated
     from nltk.lm.preprocessing import padded_everygram_pipeline
 
@@ -60,6 +62,7 @@ def nltk(text: str, held_out: str, order: int, _: str) -> dict[str, float]:
 
 
 def kenlm(text: str, held_out: str, order: int, program: str) -> dict[str, float]:
+    """The row of KenLM: lmplz, and its Python module."""
     import kenlm as module
 
     with tempfile.TemporaryDirectory() as folder:
@@ -77,6 +80,7 @@ def kenlm(text: str, held_out: str, order: int, program: str) -> dict[str, float
 
 
 def result(text: str, held_out: str, learn: float, ask: float, nats: float) -> dict[str, float]:
+    """A row: seconds to learn, words a second, perplexity."""
     asked = sum(len(line.split()) + 1 for line in held_out.splitlines())
     return {
         "words": len(text.split()),
@@ -96,6 +100,7 @@ def alone(engine: str, text: str, held_out: str, order: int, program: str) -> di
 
 
 def measured(engine: str, text: str, held_out: str, order: int, program: str) -> dict[str, float]:
+    """A row with the memory that this process, or the programs that it ran, had beyond the start."""
     elman.NGram  # noqa: B018  # imports torch before memory is looked at
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = ENGINES[engine](text, held_out, order, program)
@@ -117,6 +122,7 @@ def spliced(words: int) -> tuple[str, str]:
 
 
 def prefix(text: str, words: int) -> str:
+    """The first lines of a text that have so many words."""
     lines, total = [], 0
     for line in text.splitlines():
         if total >= words:

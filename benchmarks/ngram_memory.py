@@ -41,11 +41,13 @@ TITLES = {"words": "Shakespeare, words", "chars": "Shakespeare, characters", "se
 
 
 def last_tenth(text: str) -> tuple[str, str]:
+    """A text without its last tenth, and that."""
     cut = text.index("\n", len(text) * 9 // 10) + 1
     return text[:cut], text[cut:]
 
 
 def chinese() -> tuple[str, str]:
+    """Reviews and dialogues: to learn from, and held out."""
     folder = Path(os.environ["ELMAN_DATA"], "zh_sentences")
 
     def part(name: str) -> str:
@@ -59,12 +61,14 @@ def chinese() -> tuple[str, str]:
 
 
 def size_of(model: Any) -> int:
+    """Bytes of the model's file."""
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder, "m.elman"))
         return Path(folder, "m.elman").stat().st_size
 
 
 def suggestions(model: Any) -> list[tuple[str, float]]:
+    """The five likeliest next tokens of SENTENCE."""
     return [(token, round(p, 4)) for token, p in model.predict([SENTENCE], top=5)[0]]
 
 

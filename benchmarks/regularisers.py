@@ -55,6 +55,7 @@ class Regularised(nn.Module):
 
 
 def step(module: nn.Module, x: Tensor, dy: Tensor) -> tuple[Tensor, ...]:
+    """Forward and backward, with all gradients."""
     return torch.autograd.grad(module(x), [x, *module.parameters()], dy)
 
 

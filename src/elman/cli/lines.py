@@ -58,7 +58,7 @@ def _decode(line: bytes, name: str, number: int) -> str:
     try:
         return line.removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
-        from elman.data.text import encoding_advice
+        from elman.data.encodings import encoding_advice
 
         place = f"byte 0x{line[error.start]:02x} at offset {error.start} of the line"
         raise ValueError(f"{name}:{number}: not UTF-8: {place}{encoding_advice(line, name)}") from error

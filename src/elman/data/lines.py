@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elman.data.text import STDIN, encoding_advice, standard_input
+from elman.data.encodings import encoding_advice
+from elman.data.text import STDIN, standard_input
 from elman.data.tokens import normalise
 
 __all__ = ["DAMAGED", "called", "json_lines", "json_objects", "name_of", "numbered_lines", "unpacked"]

@@ -30,8 +30,7 @@ def check_files(
     OSError
         If a file cannot be written.
     """
-    from elman.tasks import check_writable
-    from elman.tasks.model_file import check_replaceable, earlier_name
+    from elman.tasks.model_file import check_replaceable, check_writable, earlier_name
 
     taken = {path.resolve() for path in read}
     for path in filter(None, (output, checkpoint, log)):
